@@ -1,0 +1,270 @@
+/**
+ * The plugin API: QEMU's TCG plugin concepts and names in JavaScript's idiom. A plugin is a module that
+ * exports `plugin`, made by {@linkcode definePlugin}; everything it may ask or hook is on the
+ * {@linkcode PluginHost} that `install` receives.
+ *
+ * Semantics follow QEMU's plugin API version 7: execution callbacks run before their instruction, which may
+ * still fault; memory callbacks run after a successful access; not every instruction of a block runs;
+ * registers and memory are exact inside every callback. Beyond QEMU: interrupt vectors and error codes,
+ * port accesses, control-register writes, symbols with stacks, hooks at an instruction count.
+ *
+ * @module
+ */
+
+/** What kind of value an option takes. */
+export type OptionType = "string" | "number" | "boolean";
+
+/** One option of a plugin: its type, its default and the sentence that help prints. */
+export interface OptionSpec {
+  readonly type: OptionType;
+  readonly help: string;
+  /** Taken when the option is not given; without it the option is required. */
+  readonly default?: string | number | boolean;
+}
+
+type OptionValue<S extends OptionSpec> = S["type"] extends "number" ? number
+  : S["type"] extends "boolean" ? boolean
+  : string;
+
+/** The values that `install` receives for a set of options. */
+export type OptionValues<O extends Readonly<Record<string, OptionSpec>>> = {
+  readonly [Name in keyof O]: OptionValue<O[Name]>;
+};
+
+/** A plugin: its name, its options and the function that installs its hooks. */
+export interface PluginDefinition<
+  O extends Readonly<Record<string, OptionSpec>> = Readonly<Record<string, OptionSpec>>,
+> {
+  readonly name: string;
+  /** One line on what it does, for `--help`. */
+  readonly description: string;
+  readonly options?: O;
+  /** Installs the hooks. An exception here refuses the plugin. */
+  install(host: PluginHost, options: OptionValues<O>): void;
+}
+
+/** A definition whose option types are forgotten, as the loader passes it about. */
+// deno-lint-ignore no-explicit-any
+export type AnyPlugin = PluginDefinition<any>;
+
+/**
+ * Types a plugin's definition; returns it unchanged.
+ *
+ * @example
+ * ```ts
+ * import { definePlugin } from "@overture/overture/plugins";
+ * import assert from "node:assert/strict";
+ *
+ * export const plugin = definePlugin({
+ *   name: "count",
+ *   description: "counts executed instructions",
+ *   options: { verbose: { type: "boolean", help: "print more", default: false } },
+ *   install(host, options) {
+ *     const counter = host.counter();
+ *     host.onTranslate((block) => block.addInline(counter, block.instructions.length));
+ *     host.atExit(() => host.out(`${counter.value} instructions${options.verbose ? "!" : ""}\n`));
+ *   },
+ * });
+ * assert.equal(plugin.name, "count");
+ * ```
+ */
+export function definePlugin<const O extends Readonly<Record<string, OptionSpec>>>(
+  definition: PluginDefinition<O>,
+): PluginDefinition<O> {
+  return definition;
+}
+
+/** A virtual CPU, as QEMU's `vcpu_index` names it. Overture's PC has one. */
+export interface Vcpu {
+  readonly index: number;
+}
+
+/** A 64-bit counter that translated code adds to without a call (QEMU's inline operations on a scoreboard). */
+export interface Counter {
+  /** The count so far; may be set. */
+  value: bigint;
+}
+
+/** Which memory accesses a callback wants (QEMU's `qemu_plugin_mem_rw`). */
+export type MemoryAccessKind = "r" | "w" | "rw";
+
+/** A memory access that succeeded. */
+export interface MemoryAccess {
+  /** Linear address, 0..2^32-1. */
+  readonly address: number;
+  /** Physical address, 0..2^32-1. */
+  readonly physical: number;
+  /** Bytes: 1, 2, 4, 8 or 10. */
+  readonly size: number;
+  readonly write: boolean;
+  /** The value read or written: a number up to 4 bytes, a bigint above. */
+  readonly value: number | bigint;
+  /** Whether the access went to a device rather than to RAM. */
+  readonly io: boolean;
+}
+
+/** A port access by IN, OUT, INS or OUTS. */
+export interface PortAccess {
+  readonly port: number;
+  readonly size: 1 | 2 | 4;
+  readonly value: number;
+  readonly write: boolean;
+}
+
+/** A change of flow that no instruction asked for, or that goes through a gate (QEMU's discontinuity). */
+export interface Discontinuity {
+  readonly type: "interrupt" | "exception" | "software" | "iret";
+  /** Vector 0..255; for `iret`, -1. */
+  readonly vector: number;
+  /** The error code that the CPU pushed, if the vector has one. */
+  readonly errorCode: number | undefined;
+  /** EIP (linear) of the instruction that did not run, faulted or asked. */
+  readonly from: number;
+  /** Linear address of the next instruction to run. */
+  readonly to: number;
+  /** CR2 for a page fault, else 0. */
+  readonly address: number;
+}
+
+/** An instruction of a block that is being translated; valid only during the callback. */
+export interface Instruction {
+  /** Linear address. */
+  readonly address: number;
+  readonly physical: number;
+  /** Length in bytes, 1..15. */
+  readonly size: number;
+  bytes(): Uint8Array;
+  /** Intel syntax, as `objdump -M intel` prints it, near enough. */
+  disassembly(): string;
+  /** The mnemonic alone, in lower case: `mov`. */
+  mnemonic(): string;
+  /** The function that holds it, if a symbol table says so. */
+  symbol(): string | undefined;
+  /** Calls back each time before the instruction runs. */
+  onExecute(callback: (vcpu: Vcpu) => void): void;
+  /** Adds `amount` to the counter each time before the instruction runs. */
+  addInline(counter: Counter, amount: number): void;
+  /** Calls back after each successful memory access of the instruction. */
+  onMemory(callback: (access: MemoryAccess, vcpu: Vcpu) => void, kind?: MemoryAccessKind): void;
+}
+
+/** A block of instructions at translation; valid only during the callback. */
+export interface Block {
+  /** Linear address of the first instruction. */
+  readonly address: number;
+  readonly physical: number;
+  readonly instructions: readonly Instruction[];
+  /** Calls back each time before the block runs. */
+  onExecute(callback: (vcpu: Vcpu) => void): void;
+  /** Adds `amount` to the counter each time before the block runs. */
+  addInline(counter: Counter, amount: number): void;
+}
+
+/** A register by its gdb name (`eax`, `eip`, `eflags`, `cs`, `cr3`, …). */
+export interface RegisterDescriptor {
+  readonly name: string;
+  /** gdb's feature, `org.gnu.gdb.i386.core` and the like. */
+  readonly feature: string;
+}
+
+/** A symbol found for an address. */
+export interface SymbolAt {
+  readonly name: string;
+  /** Bytes from the symbol's start. */
+  readonly offset: number;
+  /** The file that named it: `kernel`, `/bin/bash`. */
+  readonly image: string;
+}
+
+/** One frame of a stack. */
+export interface StackFrame {
+  /** EIP for the innermost frame, return addresses above it. */
+  readonly address: number;
+  readonly symbol: SymbolAt | undefined;
+  /** Whether it ran in user mode (CPL 3). */
+  readonly user: boolean;
+}
+
+/** The process that a guest kernel is running, where the kernel can be asked (see docs/plugins.md). */
+export interface GuestProcess {
+  readonly pid: number;
+  /** The command name, as `ps` shows it. */
+  readonly name: string;
+  /** Path of the program's file in the guest, or "" for a kernel thread. */
+  readonly program: string;
+}
+
+/** Symbols of the kernel and of the programs that its processes run. */
+export interface Symbols {
+  /** The symbol that covers a linear address in the current address space. */
+  at(address: number): SymbolAt | undefined;
+  /** The address of a symbol of the kernel. */
+  find(name: string): number | undefined;
+}
+
+/** Everything that a plugin may ask of the machine. Hooks hold from the next instruction on. */
+export interface PluginHost {
+  /** About the target, as `qemu_info_t`. */
+  readonly info: {
+    readonly targetName: "i386";
+    readonly systemEmulation: true;
+    readonly vcpus: number;
+    readonly ramBytes: number;
+  };
+  /** Retired instructions since power-on. */
+  readonly instructions: number;
+  /** Virtual time since power-on in ns. */
+  readonly timeNs: number;
+
+  onVcpuInit(callback: (vcpu: Vcpu) => void): void;
+  /** HLT was entered. */
+  onVcpuIdle(callback: (vcpu: Vcpu) => void): void;
+  /** HLT was left. */
+  onVcpuResume(callback: (vcpu: Vcpu) => void): void;
+  /** Guest bytes became a block, before it first runs. */
+  onTranslate(callback: (block: Block) => void): void;
+  /** An interrupt, exception, INT n or IRET was delivered; the handler is about to run. */
+  onDiscontinuity(callback: (event: Discontinuity, vcpu: Vcpu) => void): void;
+  /** An external interrupt was delivered. */
+  onInterrupt(callback: (event: Discontinuity, vcpu: Vcpu) => void): void;
+  /** An exception was delivered. */
+  onException(callback: (event: Discontinuity, vcpu: Vcpu) => void): void;
+  onPort(callback: (access: PortAccess, vcpu: Vcpu) => void): void;
+  /** MOV to CR0, CR3 or CR4 happened. */
+  onControlRegister(
+    callback: (event: { register: number; value: number }, vcpu: Vcpu) => void,
+  ): void;
+  /** Calls back at the first instruction boundary at which `instructions >= at`. */
+  at(instructions: number, callback: () => void): Disposable;
+  /** The machine is about to end. */
+  atExit(callback: () => void): void;
+
+  /** A new inline counter. */
+  counter(): Counter;
+
+  registers(): readonly RegisterDescriptor[];
+  /** @throws {RangeError} when there is no register of that name. */
+  readRegister(name: string): number;
+  /** @throws {RangeError} when there is no register of that name or it cannot be written. */
+  writeRegister(name: string, value: number): void;
+  /** Reads linear memory without side effects; undefined if a byte is not mapped or not RAM. */
+  readMemory(address: number, length: number): Uint8Array | undefined;
+  /** Writes linear memory, whatever the page protection; false if a byte is not mapped to RAM. */
+  writeMemory(address: number, bytes: Uint8Array): boolean;
+  /** Reads physical memory; undefined outside RAM. */
+  readPhysical(address: number, length: number): Uint8Array | undefined;
+  writePhysical(address: number, bytes: Uint8Array): boolean;
+  /** Walks the page tables without side effects. */
+  translate(address: number): number | undefined;
+
+  readonly symbols: Symbols;
+  /** The symbolised stack, innermost frame first, at most `limit` (default 127) frames. */
+  stack(limit?: number): StackFrame[];
+  /** The process that runs, or undefined before there is one or for an unknown kernel. */
+  process(): GuestProcess | undefined;
+
+  /** Writes text to the plugin's output (standard error unless the caller says otherwise). */
+  out(text: string): void;
+  /** Ends the run at the next instruction boundary. */
+  stop(): void;
+}
