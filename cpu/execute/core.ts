@@ -1,0 +1,302 @@
+/**
+ * The core: linear memory with the CPU's state, and what assists, memory and events do to it.
+ *
+ * It knows state and rules of the mode, not instructions: those are in `engine.ts`, which runs blocks and
+ * owns the decoded code. Sources: SDM vol. 3A §3.4, §5.
+ * @module
+ */
+import { readFlags, writeFlags } from "../state/flags.ts";
+import { Fault } from "../state/fault.ts";
+import * as L from "../state/layout.ts";
+import type { Bus, EventUnit, MemoryUnit } from "./units.ts";
+
+/** Attributes of a segment cache: bits 8–23 of the descriptor's second word in bits 0–15. */
+export const ATTRIBUTE = {
+  /** Type: accessed. */
+  ACCESSED: 0x1,
+  /** Type: readable (code) or writable (data). */
+  READ_WRITE: 0x2,
+  /** Type: conforming (code) or expand-down (data). */
+  CONFORMING_EXPAND_DOWN: 0x4,
+  /** Type: code. */
+  CODE: 0x8,
+  /** S: code or data, not system. */
+  SEGMENT: 0x10,
+  DPL_SHIFT: 5,
+  PRESENT: 0x80,
+  /** D or B. */
+  BIG: 0x4000,
+  GRANULARITY: 0x8000,
+} as const;
+
+/** What the engine does for the core (set once by the engine). */
+export interface CodeCache {
+  /** True when the physical page (address / 4096) holds decoded code. */
+  hasCode(physicalPage: number): boolean;
+  /** Bytes of physical memory changed: drops the blocks that they touch. */
+  written(physical: number, length: number): void;
+  /** Makes the running stretch end after the instruction that is executing. */
+  stopAfterInstruction(): void;
+  /** Instructions retired since power-on, exact also inside an instruction. */
+  instructions(): number;
+}
+
+/** Events that the core reports to the plugins' side; each is a no-op until someone listens. */
+export interface CoreEvents {
+  discontinuity:
+    | ((
+      type: "interrupt" | "exception" | "software" | "iret",
+      vector: number,
+      errorCode: number,
+      from: number,
+      to: number,
+      address: number,
+    ) => void)
+    | undefined;
+  port: ((port: number, size: 1 | 2 | 4, value: number, write: boolean) => void) | undefined;
+  controlRegister: ((register: 0 | 3 | 4, value: number) => void) | undefined;
+}
+
+export class Core {
+  readonly wasmMemory: WebAssembly.Memory;
+  /** Views of all linear memory, by offsets of layout.ts. */
+  readonly u8: Uint8Array<ArrayBuffer>;
+  readonly i32: Int32Array<ArrayBuffer>;
+  readonly u32: Uint32Array<ArrayBuffer>;
+  readonly u16: Uint16Array<ArrayBuffer>;
+  readonly f64: Float64Array<ArrayBuffer>;
+  readonly view: DataView<ArrayBuffer>;
+  readonly ramBytes: number;
+  readonly bus: Bus;
+  /** The one fault object of this machine. */
+  readonly fault: Fault = new Fault();
+  /** Set by whoever puts the machine together (cpu.ts). */
+  memory!: MemoryUnit;
+  events!: EventUnit;
+  code!: CodeCache;
+  readonly report: CoreEvents = {
+    discontinuity: undefined,
+    port: undefined,
+    controlRegister: undefined,
+  };
+  /** Set by a triple fault. */
+  shutdown = false;
+
+  /** `ramBytes`: RAM from physical 0 on, a multiple of 4096, up to 3 GiB. */
+  constructor(options: { ramBytes: number; bus: Bus }) {
+    const { ramBytes, bus } = options;
+    if (ramBytes % 4096 !== 0 || ramBytes <= 0 || ramBytes > 0xc0000000) {
+      throw new RangeError(
+        `Cannot make ${ramBytes} bytes of RAM: not a multiple of 4096 up to 3 GiB`,
+      );
+    }
+    const pages = L.memoryPages(ramBytes);
+    this.wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const buffer = this.wasmMemory.buffer as ArrayBuffer;
+    this.u8 = new Uint8Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.view = new DataView(buffer);
+    this.ramBytes = ramBytes;
+    this.bus = bus;
+    this.i32.fill(
+      L.TLB_MISS,
+      L.TLB_READ_SUPERVISOR >> 2,
+      (L.TLB_WRITE_USER + L.TLB_BYTES) >> 2,
+    );
+  }
+
+  // ---- registers --------------------------------------------------------------------------------
+
+  /** General register by its encoding 0..7 (EAX ECX EDX EBX ESP EBP ESI EDI), signed. */
+  gpr(index: number): number {
+    return this.i32[(L.GPR >> 2) + index] as number;
+  }
+  setGpr(index: number, value: number): void {
+    this.i32[(L.GPR >> 2) + index] = value;
+  }
+  /** EIP, unsigned. */
+  get eip(): number {
+    return this.u32[L.EIP >> 2] as number;
+  }
+  set eip(value: number) {
+    this.i32[L.EIP >> 2] = value;
+  }
+  /** All of EFLAGS, the lazy flags included. Setting VM or anything else does not update the mode. */
+  get eflags(): number {
+    return readFlags(this.i32);
+  }
+  set eflags(value: number) {
+    writeFlags(this.i32, value);
+  }
+  get cpl(): number {
+    return this.i32[L.CPL >> 2] as number;
+  }
+  /** Call `updateMode` when done. */
+  set cpl(value: number) {
+    this.i32[L.CPL >> 2] = value;
+  }
+  get cr0(): number {
+    return this.i32[L.CR0 >> 2] as number;
+  }
+  get cr4(): number {
+    return this.i32[L.CR4 >> 2] as number;
+  }
+  /** CR0.PE and not virtual-8086. */
+  get protectedMode(): boolean {
+    return (this.cr0 & 1) !== 0 && !this.vm86;
+  }
+  get vm86(): boolean {
+    return ((this.i32[L.EFLAGS >> 2] as number) & 0x20000) !== 0;
+  }
+
+  // ---- segments ---------------------------------------------------------------------------------
+
+  selector(segment: number): number {
+    return this.i32[L.segmentOffset(segment) >> 2] as number;
+  }
+  segmentBase(segment: number): number {
+    return this.i32[(L.segmentOffset(segment) + L.SEGMENT.BASE) >> 2] as number;
+  }
+  /** Limit in bytes, unsigned. */
+  segmentLimit(segment: number): number {
+    return this.u32[(L.segmentOffset(segment) + L.SEGMENT.LIMIT) >> 2] as number;
+  }
+  segmentAttributes(segment: number): number {
+    return this.i32[(L.segmentOffset(segment) + L.SEGMENT.ATTRIBUTES) >> 2] as number;
+  }
+  /**
+   * Loads a segment cache with values already checked. `limit` in bytes (granularity applied).
+   * Attributes 0 make the segment unusable (null selector). Follow with `updateMode`.
+   */
+  setSegment(
+    segment: number,
+    selector: number,
+    base: number,
+    limit: number,
+    attributes: number,
+  ): void {
+    const at = L.segmentOffset(segment) >> 2;
+    const { i32 } = this;
+    i32[at] = selector & 0xffff;
+    i32[at + 1] = base;
+    i32[at + 2] = limit;
+    i32[at + 3] = attributes;
+    let low = 0;
+    let high = limit;
+    let access = 0;
+    if (attributes & ATTRIBUTE.PRESENT && attributes & ATTRIBUTE.SEGMENT) {
+      if (attributes & ATTRIBUTE.CODE) {
+        access = attributes & ATTRIBUTE.READ_WRITE ? 1 : 0;
+      } else {
+        access = attributes & ATTRIBUTE.READ_WRITE ? 3 : 1;
+        if (attributes & ATTRIBUTE.CONFORMING_EXPAND_DOWN) {
+          low = limit + 1;
+          high = attributes & ATTRIBUTE.BIG ? -1 : 0xffff;
+          // Limit 0xffffffff leaves no valid offset.
+          if ((limit | 0) === -1) access = 0;
+        }
+      }
+    }
+    i32[at + 4] = low;
+    i32[at + 5] = high;
+    i32[at + 6] = access;
+  }
+  /** The linear address of segment:offset after the checks of a data access; throws #GP or #SS. */
+  linear(segment: number, offset: number, size: number, write: boolean): number {
+    const at = L.segmentOffset(segment) >> 2;
+    const first = offset >>> 0;
+    const last = first + size - 1;
+    if (
+      ((this.i32[at + 6] as number) & (write ? 2 : 1)) === 0 ||
+      first < (this.u32[at + 4] as number) || last > (this.u32[at + 5] as number)
+    ) {
+      this.raise(segment === L.SS ? 12 : 13, 0);
+    }
+    return ((this.i32[at + 1] as number) + offset) | 0;
+  }
+  /** Checked data access through a segment at the current CPL, for assists. Values unsigned. */
+  read(segment: number, offset: number, size: 1 | 2 | 4): number {
+    return this.memory.slowRead(this.linear(segment, offset, size, false), size) >>> 0;
+  }
+  write(segment: number, offset: number, size: 1 | 2 | 4, value: number): void {
+    this.memory.slowWrite(this.linear(segment, offset, size, true), size, value);
+  }
+
+  // ---- mode -------------------------------------------------------------------------------------
+
+  /**
+   * Recomputes everything that depends on CPL, segments, CR0 and EFLAGS.VM: the mode bits that are part of
+   * a block's key, and which TLB the handlers use. Call it after any change of those.
+   */
+  updateMode(): void {
+    const { i32, MODE } = { i32: this.i32, MODE: L.MODE };
+    const attributes = this.segmentAttributes(L.CS);
+    let mode = 0;
+    if (attributes & ATTRIBUTE.BIG) mode |= MODE.CODE32;
+    if (this.segmentAttributes(L.SS) & ATTRIBUTE.BIG) mode |= MODE.STACK32;
+    const user = this.cpl === 3;
+    if (user) mode |= MODE.USER;
+    if (this.#flat(L.DS, 3) && this.#flat(L.ES, 3) && this.#flat(L.SS, 3)) mode |= MODE.FLAT_DATA;
+    if (this.segmentBase(L.CS) === 0 && this.segmentLimit(L.CS) === 0xffffffff) {
+      mode |= MODE.FLAT_CODE;
+    }
+    if (this.vm86) mode |= MODE.VM86;
+    if (this.cr0 & 1) mode |= MODE.PROTECTED;
+    i32[L.MODE_WORD >> 2] = ((i32[L.MODE_WORD >> 2] as number) & ~L.MODE_MASK) | mode;
+    i32[L.TLB_READ >> 2] = user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR;
+    i32[L.TLB_WRITE >> 2] = user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR;
+  }
+  #flat(segment: number, access: number): boolean {
+    const at = L.segmentOffset(segment) >> 2;
+    return this.i32[at + 1] === 0 && this.i32[at + 4] === 0 && this.i32[at + 5] === -1 &&
+      this.i32[at + 6] === access;
+  }
+  /** Linear → physical mappings of code may have changed: CR3, CR0.PG, CR4, INVLPG. */
+  codeMappingChanged(): void {
+    const word = (this.i32[L.MODE_WORD >> 2] as number) + L.EPOCH;
+    this.i32[L.MODE_WORD >> 2] = word;
+    // After 2^24 epochs an old entry could match again.
+    if ((word & ~L.MODE_MASK) === 0) {
+      this.i32.fill(0, L.JUMP_CACHE >> 2, (L.JUMP_CACHE + L.JUMP_CACHE_BYTES) >> 2);
+    }
+  }
+
+  // ---- faults -----------------------------------------------------------------------------------
+
+  /** Throws an exception; −1: no error code. */
+  raise(vector: number, errorCode = -1): never {
+    throw this.fault.set(vector, errorCode);
+  }
+  /** Throws #PF. The run loop loads CR2. */
+  raisePageFault(linear: number, errorCode: number): never {
+    throw this.fault.set(14, errorCode, linear);
+  }
+
+  // ---- code cache, for MemoryUnit ---------------------------------------------------------------
+
+  /** True when the physical page (address / 4096) holds decoded code: no write TLB entry for it. */
+  hasCode(physicalPage: number): boolean {
+    return this.code.hasCode(physicalPage);
+  }
+  /** After a write to a page with code, by CPU or device. */
+  codeWritten(physical: number, length: number): void {
+    this.code.written(physical, length);
+  }
+
+  // ---- interrupts -------------------------------------------------------------------------------
+
+  /** INTR or another event waits: the run loop looks at the next boundary. */
+  get eventPending(): boolean {
+    return this.i32[L.EVENT_PENDING >> 2] !== 0;
+  }
+  /** STI, MOV SS, POP SS: no interrupt before the instruction after the next boundary. */
+  setInterruptShadow(): void {
+    this.i32[L.INTERRUPT_SHADOW >> 2] = 1;
+  }
+  get instructions(): number {
+    return this.code.instructions();
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The functions that handlers share: imports from TypeScript, and Wasm helpers made on first use.
+ *
+ * Wasm helpers come between the inline TLB lookup and TypeScript: a misaligned access that stays in its
+ * page needs no call out. Sources: docs of `MemoryUnit` (units.ts), state/layout.ts.
+ * @module
+ */
+import {
+  CURRENT,
+  EIP,
+  EXIT,
+  EXIT_REASON,
+  JUMP_CACHE,
+  JUMP_CACHE_BITS,
+  LINK_SLOT,
+  MODE_WORD,
+  RECORD,
+  SEGMENT,
+  SEGMENT_BYTES,
+  segmentOffset,
+  SEGMENTS,
+  SS,
+  TLB_READ,
+  TLB_WRITE,
+} from "../state/layout.ts";
+import { I32, I64, WasmFunction, type WasmModule } from "./wasm.ts";
+
+type Size = 1 | 2 | 4 | 8;
+
+/** What TypeScript gives to the handlers' module. */
+export interface RuntimeImports {
+  /** Runs assist `index` for the record. */
+  assist(record: number, index: number): void;
+  raise(vector: number, errorCode: number): void;
+  slowRead(linear: number, size: number): number;
+  slowWrite(linear: number, size: number, value: number): void;
+  slowReadForWrite(linear: number, size: number): number;
+  probeWrite(linear: number, size: number): void;
+  /** A segment check failed: #SS(0) or #GP(0) by the state offset of the segment. */
+  segmentFault(segment: number): void;
+  /** A near branch outside CS's limit, or an address outside of the linked code: #GP(0) or nothing. */
+  checkBranch(target: number): void;
+  /** A plugin's callback. */
+  hook(record: number): void;
+}
+
+export class Runtime {
+  readonly module: WasmModule;
+  readonly handlerType: number;
+  readonly assist: number;
+  readonly raise: number;
+  readonly hook: number;
+  readonly #slowRead: number;
+  readonly #slowWrite: number;
+  readonly #slowReadForWrite: number;
+  readonly #probeWrite: number;
+  readonly #segmentFault: number;
+  readonly #checkBranch: number;
+  readonly #shared = new Map<string, number>();
+  readonly #assistIndex: (name: string) => number;
+
+  constructor(module: WasmModule, assistIndex: (name: string) => number) {
+    this.module = module;
+    this.#assistIndex = assistIndex;
+    this.handlerType = module.type([I32]);
+    const two = module.type([I32, I32]);
+    const read = module.type([I32, I32], [I32]);
+    const one = module.type([I32]);
+    this.assist = module.importFunction("assist", two);
+    this.raise = module.importFunction("raise", two);
+    this.#slowRead = module.importFunction("slowRead", read);
+    this.#slowWrite = module.importFunction("slowWrite", module.type([I32, I32, I32]));
+    this.#slowReadForWrite = module.importFunction("slowReadForWrite", read);
+    this.#probeWrite = module.importFunction("probeWrite", two);
+    this.#segmentFault = module.importFunction("segmentFault", one);
+    this.#checkBranch = module.importFunction("checkBranch", one);
+    this.hook = module.importFunction("hook", one);
+  }
+
+  /** Number of the assist of a name, for RECORD-independent calls. */
+  assistIndex(name: string): number {
+    return this.#assistIndex(name);
+  }
+
+  /**
+   * A Wasm function of that name, built on first use; returns its index. For code that many handlers
+   * share (multiply, normalise and round an 80-bit number, say).
+   */
+  shared(
+    name: string,
+    parameters: readonly number[],
+    results: readonly number[],
+    build: (f: WasmFunction) => void,
+  ): number {
+    let index = this.#shared.get(name);
+    if (index === undefined) {
+      index = this.module.declare(this.module.type(parameters, results));
+      this.#shared.set(name, index);
+      const f = new WasmFunction(parameters.length);
+      build(f);
+      this.module.define(index, f);
+    }
+    return index;
+  }
+
+  /** (linear, record) → value; for reads that missed the inline path. */
+  slowRead(size: Size): number {
+    const value = size === 8 ? I64 : I32;
+    return this.shared(`slowRead${size}`, [I32, I32], [value], (f) => {
+      if (size > 1) {
+        const entry = f.local();
+        hitInPage(f, TLB_READ, size, entry);
+        f.if().get(0).get(entry).add();
+        f.memory(size === 8 ? "i64.load" : size === 4 ? "i32.load" : "i32.load16_u").return().end();
+      }
+      f.i32(0).get(1).store(CURRENT);
+      if (size === 8) {
+        f.get(0).i32(4).call(this.#slowRead).op("i64.extend_i32_u");
+        f.get(0).i32(4).add().i32(4).call(this.#slowRead).op("i64.extend_i32_u").i64(32n);
+        f.op("i64.shl", "i64.or");
+      } else f.get(0).i32(size).call(this.#slowRead);
+    });
+  }
+  /** (linear, value, record); for writes that missed the inline path. */
+  slowWrite(size: Size): number {
+    return this.shared(`slowWrite${size}`, [I32, size === 8 ? I64 : I32, I32], [], (f) => {
+      if (size > 1) {
+        const entry = f.local();
+        hitInPage(f, TLB_WRITE, size, entry);
+        f.if().get(0).get(entry).add().get(1);
+        f.memory(size === 8 ? "i64.store" : size === 4 ? "i32.store" : "i32.store16").return()
+          .end();
+      }
+      f.i32(0).get(2).store(CURRENT);
+      if (size === 8) {
+        f.get(0).i32(8).call(this.#probeWrite);
+        f.get(0).i32(4).get(1).op("i32.wrap_i64").call(this.#slowWrite);
+        f.get(0).i32(4).add().i32(4).get(1).i64(32n).op("i64.shr_u", "i32.wrap_i64");
+        f.call(this.#slowWrite);
+      } else {
+        f.get(0).i32(size).get(1);
+        if (size < 4) f.i32(size === 1 ? 0xff : 0xffff).and();
+        f.call(this.#slowWrite);
+      }
+    });
+  }
+  /** (linear, record) → value; the read of a read-modify-write that missed the inline path. */
+  slowReadForWrite(size: 1 | 2 | 4): number {
+    return this.shared(`slowReadForWrite${size}`, [I32, I32], [I32], (f) => {
+      if (size > 1) {
+        const entry = f.local();
+        hitInPage(f, TLB_WRITE, size, entry);
+        f.if().get(0).get(entry).add();
+        f.memory(size === 4 ? "i32.load" : "i32.load16_u").return().end();
+      }
+      f.i32(0).get(1).store(CURRENT).get(0).i32(size).call(this.#slowReadForWrite);
+    });
+  }
+  /** (linear, size, record). */
+  probeWrite(): number {
+    return this.shared("probeWrite", [I32, I32, I32], [], (f) => {
+      const entry = f.local();
+      f.loadAt(TLB_WRITE).get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().set(entry);
+      f.get(0).i32(0xfff).and().get(1).add().i32(0x1000).op("i32.le_u").get(entry).i32(1).and();
+      f.eqz().and().if().return().end();
+      f.i32(0).get(2).store(CURRENT).get(0).get(1).call(this.#probeWrite);
+    });
+  }
+  /** (record, size, access) → linear address of the record's memory operand, checked. */
+  segmented(): number {
+    const check = this.checkSegment();
+    return this.shared("segmented", [I32, I32, I32], [I32], (f) => {
+      f.get(0).memory("i32.load16_u", RECORD.BASE).load();
+      f.get(0).memory("i32.load16_u", RECORD.INDEX).load();
+      f.get(0).memory("i32.load8_u", RECORD.SCALE).shl().add().get(0).load(RECORD.DISPLACEMENT)
+        .add();
+      f.i32(0xffff).i32(-1).get(0).memory("i32.load8_u", RECORD.SCALE).i32(0x80).and().select()
+        .and();
+      f.get(0).memory("i32.load8_u", RECORD.SEGMENT).i32(7).and().i32(SEGMENT_BYTES).mul();
+      f.i32(SEGMENTS).add().get(1).get(2).get(0).call(check);
+    });
+  }
+  /** (offset, state offset of the segment, size, access, record) → linear address. */
+  checkSegment(): number {
+    return this.shared("checkSegment", [I32, I32, I32, I32, I32], [I32], (f) => {
+      const last = f.local();
+      f.get(0).get(2).add().i32(1).sub().set(last);
+      f.get(1).load(SEGMENT.ACCESS).get(3).and().eqz();
+      f.get(0).get(1).load(SEGMENT.LOW).ltU().or();
+      f.get(last).get(1).load(SEGMENT.HIGH).gtU().or();
+      f.get(last).get(0).ltU().or();
+      f.if(undefined, false).i32(0).get(4).store(CURRENT);
+      f.get(1).call(this.#segmentFault).end();
+      f.get(1).load(SEGMENT.BASE).get(0).add();
+    });
+  }
+  /** (target, link slot, record): jump cache, else leaves to the run loop with LINK_SLOT set. */
+  branchUnlinked(): number {
+    return this.shared("branchUnlinked", [I32, I32, I32], [], (f) => {
+      f.get(0).loadAt(segmentOffset(1) + SEGMENT.LIMIT).gtU().if(undefined, false);
+      f.i32(0).get(2).store(CURRENT).get(0).call(this.#checkBranch).end();
+      const entry = f.local();
+      this.jumpCacheHit(f, 0, entry);
+      f.if();
+      f.get(entry).load(8).set(entry);
+      this.enterBlock(f, entry);
+      f.end();
+      f.i32(0).get(0).store(EIP).i32(0).get(1).store(LINK_SLOT);
+      f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON);
+    });
+  }
+  /** Set by the emitter module to avoid a cycle: emits the entry of a block. */
+  enterBlock: (f: WasmFunction, block: number) => void = () => {
+    throw new Error("enterBlock is not set");
+  };
+  /** Pushes whether the jump cache has the EIP in `target`; `entry` becomes the entry's address. */
+  jumpCacheHit(f: WasmFunction, target: number, entry: number): void {
+    const mask = ((1 << JUMP_CACHE_BITS) - 1) << 4;
+    f.get(target).i32(4).shl().get(target).i32(8).shrU().xor().i32(mask).and().i32(JUMP_CACHE)
+      .add();
+    f.tee(entry).load().get(target).xor();
+    f.get(entry).load(4).loadAt(MODE_WORD).xor().or().eqz();
+  }
+  /** Pushes 0xffff or −1 by the size of the stack. */
+  stackMask(f: WasmFunction): void {
+    // D/B is bit 14 of the attributes (bit 22 of the descriptor's second word).
+    f.i32(-1).i32(0xffff).loadAt(segmentOffset(SS) + SEGMENT.ATTRIBUTES).i32(0x4000).and().select();
+  }
+}
+
+/** Pushes whether an access of `size` at local 0 hits the TLB and stays in its page. */
+function hitInPage(f: WasmFunction, table: number, size: number, entry: number): void {
+  f.loadAt(table).get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().tee(entry).i32(1).and();
+  f.eqz().get(0).i32(0xfff).and().i32(0x1000 - size).op("i32.le_u").and();
+}

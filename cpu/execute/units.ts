@@ -1,0 +1,68 @@
+/**
+ * What the core needs from its two other halves: memory (paging, TLB, bus) and events (delivery).
+ * @module
+ */
+import type { Fault } from "../state/fault.ts";
+
+/** What the CPU needs from the board. Sizes in bytes; values unsigned in the low bits. */
+export interface Bus {
+  readPort(port: number, size: 1 | 2 | 4): number;
+  writePort(port: number, size: 1 | 2 | 4, value: number): void;
+  /** Physical accesses that hit no RAM (MMIO, ROM, holes). */
+  readMemory(physical: number, size: 1 | 2 | 4): number;
+  writeMemory(physical: number, size: 1 | 2 | 4, value: number): void;
+  /** INTA cycle: the vector of the highest pending interrupt of the PIC. */
+  acknowledgeInterrupt(): number;
+  /** Time stamp counter's source; default: retired instructions. */
+  timestamp?(): number;
+}
+
+/**
+ * Paging, TLB and physical memory. Made by `createMemoryUnit(core)` in `cpu/memory/mod.ts`.
+ *
+ * The Wasm fast path looks a linear address up in the table at TLB_READ / TLB_WRITE (state words that
+ * `Core.updateMode` points at the user's or the supervisor's table by CPL). A hit needs no call. The
+ * unit fills and clears the tables; it leaves out of the write tables pages that are read-only, not
+ * dirty, not RAM, or hold decoded code (`core.hasCode`).
+ */
+export interface MemoryUnit {
+  /** Linear read at the current CPL: misses, page crossers, MMIO. Fills the TLB. Throws #PF. */
+  slowRead(linear: number, size: 1 | 2 | 4): number;
+  /**
+   * Linear write at the current CPL. Throws #PF before any byte is written, also across pages. Where the
+   * physical page holds code: `core.codeWritten(physical, size)` after the bytes are stored.
+   */
+  slowWrite(linear: number, size: 1 | 2 | 4, value: number): void;
+  /** First half of read-modify-write: faults as a write would, else returns the value. */
+  slowReadForWrite(linear: number, size: 1 | 2 | 4): number;
+  /** Faults as a write of `size` bytes (1..16) would; writes nothing. */
+  probeWrite(linear: number, size: number): void;
+  /** Implicit supervisor accesses (descriptor tables, TSS). */
+  readSystem(linear: number, size: 1 | 2 | 4): number;
+  writeSystem(linear: number, size: 1 | 2 | 4, value: number): void;
+  /** Physical address of a linear code address at the current CPL; throws #PF as a fetch. */
+  translateCode(linear: number): number;
+  /** Physical address of a linear address for reading, or −1; never faults, sets no A/D bits. */
+  probe(linear: number): number;
+  /** Removes the page's entries from the write TLBs: it now holds decoded code. */
+  protectCode(physical: number): void;
+  /** True when the physical page is plain RAM. */
+  isRam(physical: number): boolean;
+  /** Reads a byte of physical memory, RAM or bus. */
+  readPhysical8(physical: number): number;
+  /** Empties the TLB: CR3 loaded, paging switched. */
+  flush(): void;
+  /** INVLPG. */
+  invalidate(linear: number): void;
+}
+
+/** Delivery of exceptions and interrupts. Made by `createEventUnit(core)` in `cpu/events/mod.ts`. */
+export interface EventUnit {
+  /**
+   * Delivers an exception: pushes the frame, loads CS:EIP. EIP in the state is that of the faulting
+   * instruction (of the next one for traps). A fault inside turns into #DF, then shutdown: returns false.
+   */
+  deliver(fault: Fault): boolean;
+  /** Delivers an external interrupt, same result. */
+  interrupt(vector: number): boolean;
+}
