@@ -210,6 +210,8 @@ export interface PluginHost {
     readonly systemEmulation: true;
     readonly vcpus: number;
     readonly ramBytes: number;
+    /** Instructions that take one second of virtual time. */
+    readonly instructionsPerSecond: number;
   };
   /** Retired instructions since power-on. */
   readonly instructions: number;

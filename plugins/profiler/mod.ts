@@ -5,3 +5,4 @@
  */
 export { frameName, parseFolded, StackCounts } from "./folded.ts";
 export { type FlameGraphOptions, flameGraphSvg } from "./flame_graph.ts";
+export { KERNEL_ROOTS, Profiler, type ProfilerOptions, type ProfileSummary } from "./profiler.ts";

@@ -1,0 +1,233 @@
+/**
+ * The sampling profiler: at a fixed distance in retired instructions it takes the symbolised stack and
+ * counts it. It stands on the plugin API alone; between samples it costs nothing; the same image and
+ * options give the same counts.
+ *
+ * A stack's root is what the kernel was entered for: its own entry point (`kernel_main`,
+ * `interrupt_handler`), or the process, under which come its user frames and then, in a system call or a
+ * fault, the kernel's frames from `syscall_handler` down.
+ *
+ * @module
+ */
+import {
+  type AnyPlugin,
+  definePlugin,
+  type GuestProcess,
+  type PluginHost,
+  type StackFrame,
+} from "../api.ts";
+import { StackCounts } from "./folded.ts";
+
+/** Options of {@linkcode Profiler}. */
+export interface ProfilerOptions {
+  /** Samples a second of virtual time; a prime keeps clear of the guest's own timers. Default 997. */
+  readonly frequency?: number | undefined;
+  /** Instructions between samples, instead of a frequency. */
+  readonly period?: number | undefined;
+  /** Sample from the first time this kernel symbol is executed; default: at once. */
+  readonly from?: string | undefined;
+  /** End the run when this kernel symbol is executed; `idle` when the guest waits for input. */
+  readonly until?: string | undefined;
+}
+
+/** What the samples were. */
+export interface ProfileSummary {
+  readonly samples: number;
+  /** Samples whose leaf has a symbol (or belongs to a program without symbols, which is named). */
+  readonly symbolised: number;
+  /** Samples whose stack reaches a known root. */
+  readonly rooted: number;
+  readonly userSamples: number;
+  readonly firstInstruction: number;
+  readonly lastInstruction: number;
+}
+
+/** Functions at which a kernel's stack begins: what the graph's roots are called. */
+export const KERNEL_ROOTS: readonly string[] = [
+  "kernel_main",
+  "interrupt_handler",
+  "syscall_handler",
+  "exception_handler",
+  "page_fault_handler",
+];
+
+/** Roots that are entered on behalf of the running process: its user frames go above them. */
+const PROCESS_ROOTS = ["syscall_handler", "exception_handler", "page_fault_handler"];
+
+const DEFAULT_FREQUENCY = 997;
+/** The guest waits for input when it idles this long, with at most this share of time busy. */
+const IDLE_NS = 250e6;
+const IDLE_BUSY_SHARE = 0.1;
+const IDLE_JUDGE_NS = 10e6;
+
+interface Sample {
+  readonly frames: string[];
+  readonly symbolised: boolean;
+  readonly rooted: boolean;
+  readonly user: boolean;
+}
+
+/** One profile of one run. */
+export class Profiler {
+  /** The plugin to install on the machine. */
+  readonly plugin: AnyPlugin;
+  readonly stacks: StackCounts = new StackCounts();
+  readonly #options: ProfilerOptions;
+  #host: PluginHost | undefined;
+  #next: Disposable | undefined;
+  #symbolised = 0;
+  #rooted = 0;
+  #user = 0;
+  #first = 0;
+  #last = 0;
+  /** Samples of an idle stretch that may turn out to be the wait for input, which is not the boot's. */
+  #pending: Sample[] = [];
+  #idleSince: { timeNs: number; instructions: number } | undefined;
+
+  constructor(options: ProfilerOptions = {}) {
+    this.#options = options;
+    this.plugin = definePlugin({
+      name: "profiler",
+      description: "samples stacks on virtual time",
+      install: (host) => this.#install(host),
+    });
+  }
+
+  get summary(): ProfileSummary {
+    return {
+      samples: this.stacks.total,
+      symbolised: this.#symbolised,
+      rooted: this.#rooted,
+      userSamples: this.#user,
+      firstInstruction: this.#first,
+      lastInstruction: this.#last,
+    };
+  }
+
+  #install(host: PluginHost): void {
+    this.#host = host;
+    const { from, until } = this.#options;
+    const addresses = [from, until === "idle" ? undefined : until].map((name) =>
+      name === undefined ? undefined : addressOf(host, name)
+    );
+    if (addresses.some((address) => address !== undefined)) {
+      host.onTranslate((block) => {
+        for (const instruction of block.instructions) {
+          if (instruction.address === addresses[0]) instruction.onExecute(() => this.#start());
+          if (instruction.address === addresses[1]) instruction.onExecute(() => this.#end());
+        }
+      });
+    }
+    if (until === "idle") {
+      host.onVcpuIdle(() => this.#idle());
+      host.onVcpuResume(() => this.#idle());
+    }
+    if (from === undefined) host.onVcpuInit(() => this.#start());
+    host.atExit(() => {
+      this.#last = Math.max(this.#last, this.#idleSince?.instructions ?? host.instructions);
+      this.#keepPending();
+    });
+  }
+
+  #start(): void {
+    if (this.#next !== undefined) return;
+    this.#first = this.#host!.instructions;
+    this.#arm();
+  }
+
+  #arm(): void {
+    const host = this.#host!;
+    const period = this.#options.period ??
+      Math.round(host.info.instructionsPerSecond / (this.#options.frequency ?? DEFAULT_FREQUENCY));
+    this.#next = host.at(host.instructions + period, () => {
+      this.#sample();
+      this.#arm();
+    });
+  }
+
+  #end(): void {
+    if (this.#next === undefined) return;
+    this.#next[Symbol.dispose]();
+    this.#last = this.#host!.instructions;
+    this.#host!.stop();
+  }
+
+  #idle(): void {
+    const host = this.#host!;
+    const now = { timeNs: host.timeNs, instructions: host.instructions };
+    const since = this.#idleSince;
+    if (since === undefined || this.#next === undefined) {
+      this.#idleSince = now;
+      return;
+    }
+    const elapsed = now.timeNs - since.timeNs;
+    const busy = ((now.instructions - since.instructions) * 1e9) / host.info.instructionsPerSecond;
+    if (elapsed >= IDLE_JUDGE_NS && busy > elapsed * IDLE_BUSY_SHARE) {
+      this.#keepPending();
+      this.#idleSince = now;
+    } else if (elapsed >= IDLE_NS) {
+      this.#pending = [];
+      this.#next[Symbol.dispose]();
+      this.#last = since.instructions;
+      host.stop();
+    }
+  }
+
+  #keepPending(): void {
+    for (const sample of this.#pending.splice(0)) this.#count(sample);
+  }
+
+  #sample(): void {
+    const host = this.#host!;
+    const frames = host.stack();
+    const sample = describe(frames, host.process());
+    if (this.#idleSince === undefined) this.#count(sample);
+    else this.#pending.push(sample);
+  }
+
+  #count(sample: Sample): void {
+    this.stacks.add(sample.frames);
+    if (sample.symbolised) this.#symbolised++;
+    if (sample.rooted) this.#rooted++;
+    if (sample.user) this.#user++;
+  }
+}
+
+/** Names the frames of a stack, root first. */
+export function describe(frames: readonly StackFrame[], process: GuestProcess | undefined): Sample {
+  const kernel: string[] = [];
+  let index = 0;
+  let root: string | undefined;
+  for (; index < frames.length && !frames[index]!.user && root === undefined; index++) {
+    const name = frames[index]!.symbol?.name;
+    kernel.push(name ?? "[unknown]");
+    if (name !== undefined && KERNEL_ROOTS.includes(name)) root = name;
+  }
+  const user = frames.slice(index).filter((frame) => frame.user)
+    .map((frame) => frame.symbol?.name ?? moduleName(process));
+  const leaf = frames[0]!;
+  const entered = root !== undefined && PROCESS_ROOTS.includes(root);
+  const inProcess = leaf.user || (process !== undefined && (root === undefined || entered));
+  const named = [...kernel, ...(inProcess ? user : [])].reverse();
+  if (inProcess) named.unshift(process?.name || "[process]");
+  return {
+    frames: named,
+    symbolised: leaf.symbol !== undefined || (leaf.user && process !== undefined),
+    rooted: root !== undefined || (inProcess && process !== undefined),
+    user: leaf.user,
+  };
+}
+
+/** The name of a program's code that has no symbols: `[bash]`. */
+function moduleName(process: GuestProcess | undefined): string {
+  const file = process?.program.split("/").at(-1);
+  return file ? `[${file}]` : "[unknown]";
+}
+
+function addressOf(host: PluginHost, name: string): number {
+  const address = host.symbols.find(name);
+  if (address === undefined) {
+    throw new RangeError(`the kernel has no symbol "${name}"; nm lists what it has`);
+  }
+  return address;
+}
