@@ -18,6 +18,7 @@
  *
  * @module
  */
+export { buildKernel, defaultTree, type DefaultTreeOptions, skeleton } from "./default_image.ts";
 export { type Ext2Options, type Ext2Result, type ImageSink, writeExt2 } from "./ext2.ts";
 export {
   device,
