@@ -1,0 +1,2 @@
+/** PCI. @module */
+export * from "./pci.ts";
