@@ -1,0 +1,2 @@
+/** The clock chip. @module */
+export { rtcRead } from "./rtc.ts";

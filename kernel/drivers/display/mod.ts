@@ -1,0 +1,2 @@
+/** The screen. @module */
+export { vgaConsole, vgaInit, vgaKeyModes, vgaTty } from "./vga.ts";

@@ -1,0 +1,2 @@
+/** Keyboard. @module */
+export { keyboardInit } from "./i8042.ts";

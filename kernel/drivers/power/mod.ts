@@ -1,0 +1,2 @@
+/** Power. @module */
+export { powerHalt, powerInit, powerOff, powerRestart } from "./power.ts";

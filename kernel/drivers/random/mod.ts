@@ -1,0 +1,3 @@
+/** Random numbers. @module */
+export { entropyAdd, entropyEvents, entropyInterrupt } from "./entropy.ts";
+export { randomBytes, randomReseed, randomTransfer, randomWord } from "./random.ts";

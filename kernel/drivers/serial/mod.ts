@@ -1,0 +1,2 @@
+/** Serial ports. @module */
+export { serialConsole, serialInit, serialTty } from "./uart.ts";
