@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { irqRestore, irqSave } from "../arch/i386/mod.ts";
+import { irqRestore, irqSave } from "../arch/i386/irq_flags.ts";
 import {
   B38400,
   CREAD,

@@ -2,7 +2,7 @@
 
 /** Fakes by path for `compileUnit`. */
 export const ttyFakes: Record<string, string> = {
-  "kernel/arch/i386/mod.ts": `
+  "kernel/arch/i386/irq_flags.ts": `
     export function irqSave(): u32 { return 0; }
     export function irqRestore(flags: u32): void {}
   `,

@@ -6,6 +6,7 @@
  * @module
  */
 import asc from "assemblyscript/asc";
+import { rewriteSource } from "../../toolchain/frontend/rewrite.ts";
 
 /** What a unit consists of. */
 export interface UnitOptions {
@@ -33,27 +34,6 @@ export interface Unit {
 
 const root = new URL("../../", import.meta.url);
 const entryName = "unit_entry.ts";
-
-/** Lets the kernel's source conveniences through asc: decorators in comments and C strings. */
-function rewrite(text: string): string {
-  const decorated = text.replace(
-    /\/\*@(\w+)\*\/(?=\s*(?:export|class|function|const|let|static|abstract|get|set|\/\*@|[a-z]\w*\s*[(<]))/g,
-    "@$1",
-  );
-  const imports = decorated.replace(/(\bfrom\s+"[^"]+)\.ts"/g, '$1"');
-  const literal = /\/\*[^]*?\*\/|\/\/.*|"(?:[^"\\\n]|\\.)*"|\bc`((?:[^`\\]|\\.)*)`/g;
-  return imports.replace(literal, (whole, raw: string | undefined) => {
-    if (raw === undefined) return whole;
-    const plain = raw.replace(
-      /\\([`0e])/g,
-      (_, c) => ({ "`": "`", "0": "\0", e: "\x1b" })[c as "0"],
-    );
-    const value: string = JSON.parse(
-      `"${plain.replace(/\\x(..)/g, "\\u00$1").replace(/"/g, '\\"').replace(/\0/g, "\\u0000")}"`,
-    );
-    return `memory.data<u8>([${[...new TextEncoder().encode(value), 0].join(",")}])`;
-  });
-}
 
 function read(path: string): string | undefined {
   try {
@@ -85,7 +65,9 @@ export async function compileUnit(options: UnitOptions): Promise<Unit> {
     {
       readFile: (name: string) => {
         const text = sources[name] ?? read(name);
-        return text === undefined ? null : rewrite(text);
+        return text === undefined
+          ? null
+          : rewriteSource(name, text).text.replace(/(\bfrom\s+"[^"]+)\.ts"/g, '$1"');
       },
       writeFile: (name: string, contents: Uint8Array | string) => {
         if (name === "unit.wasm") binary = contents as Uint8Array;

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { inb, irqRestore, irqSave, outb } from "../../arch/i386/mod.ts";
+import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
+import { inb, outb } from "../../arch/i386/x86.ts";
 
 const ADDRESS: u32 = 0x70;
 const DATA: u32 = 0x71;

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { inl, irqRestore, irqSave, outb, outl } from "../../arch/i386/mod.ts";
-import { printk } from "../../lib/mod.ts";
+import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
+import { inl, outb, outl } from "../../arch/i386/x86.ts";
+import { printk } from "../../lib/printk.ts";
 import { kzalloc } from "../../mm/mod.ts";
 import { pciClassName } from "./classes.ts";
 

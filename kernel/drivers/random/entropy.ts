@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { rdtsc } from "../../arch/i386/mod.ts";
+import { rdtsc } from "../../arch/i386/x86.ts";
 import { CHACHA_BLOCK, chachaBlock, chachaInit } from "./chacha20.ts";
 
 /** Words of the pool, a power of two. */

@@ -7,7 +7,9 @@
  *
  * @module
  */
-import { inb, irqRegister, irqRestore, irqSave, outb } from "../../arch/i386/mod.ts";
+import { irqRegister } from "../../arch/i386/irq.ts";
+import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
+import { inb, outb } from "../../arch/i386/x86.ts";
 import {
   B115200,
   BOTHER,
@@ -25,7 +27,8 @@ import {
   TERMIOS_ISPEED,
   TERMIOS_OSPEED,
 } from "../../abi/termios.ts";
-import { consoleRegister, printk } from "../../lib/mod.ts";
+import { consoleRegister } from "../../lib/log.ts";
+import { printk } from "../../lib/printk.ts";
 import { kzalloc } from "../../mm/mod.ts";
 import {
   RAW_BREAK,

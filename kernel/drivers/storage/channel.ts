@@ -9,18 +9,11 @@
  *
  * @module
  */
-import {
-  inb,
-  insw,
-  irqRegister,
-  irqRestore,
-  irqSave,
-  outb,
-  outl,
-  outsw,
-} from "../../arch/i386/mod.ts";
+import { irqRegister } from "../../arch/i386/irq.ts";
+import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
+import { inb, insw, outb, outl, outsw } from "../../arch/i386/x86.ts";
 import { EIO } from "../../abi/errno.ts";
-import { printk } from "../../lib/mod.ts";
+import { printk } from "../../lib/printk.ts";
 import { allocPage, kzalloc, physToVirt } from "../../mm/mod.ts";
 import { HZ, sleepOn, sleepOnTimeout, WaitQueue, waitQueueInit, wakeAll } from "../../sync/mod.ts";
 import {
