@@ -232,7 +232,8 @@ export class Core {
    * a block's key, and which TLB the handlers use. Call it after any change of those.
    */
   updateMode(): void {
-    const { i32, MODE } = { i32: this.i32, MODE: L.MODE };
+    const { i32 } = this;
+    const { MODE } = L;
     const attributes = this.segmentAttributes(L.CS);
     let mode = 0;
     if (attributes & ATTRIBUTE.BIG) mode |= MODE.CODE32;
@@ -246,8 +247,15 @@ export class Core {
     if (this.vm86) mode |= MODE.VM86;
     if (this.cr0 & 1) mode |= MODE.PROTECTED;
     i32[L.MODE_WORD >> 2] = ((i32[L.MODE_WORD >> 2] as number) & ~L.MODE_MASK) | mode;
-    i32[L.TLB_READ >> 2] = user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR;
-    i32[L.TLB_WRITE >> 2] = user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR;
+    this.updateTlbPointers();
+    // Outside flat code EIP alone does not tell where a block is.
+    if ((mode & MODE.FLAT_CODE) === 0) this.codeMappingChanged();
+  }
+  /** Points the handlers at the TLB tables of the current privilege level. */
+  updateTlbPointers(): void {
+    const user = this.cpl === 3;
+    this.i32[L.TLB_READ >> 2] = user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR;
+    this.i32[L.TLB_WRITE >> 2] = user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR;
   }
   #flat(segment: number, access: number): boolean {
     const at = L.segmentOffset(segment) >> 2;

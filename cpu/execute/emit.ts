@@ -29,7 +29,7 @@ import {
   TLB_READ,
   TLB_WRITE,
 } from "../state/layout.ts";
-import { SEGMENT, SS } from "../state/layout.ts";
+import { SEGMENT, SEGMENT_BYTES, SEGMENTS, SS } from "../state/layout.ts";
 import { I32, I64, type WasmFunction } from "./wasm.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -82,6 +82,8 @@ export class Emitter {
   /** Locals that hold the lazy flags as set earlier in this function, or −1. */
   flagsResult = -1;
   flagsAux = -1;
+  /** A local that is added to the memory operand's offset before segmentation (bit strings), or −1. */
+  addressDelta = -1;
   #linear = -1;
   #host = -1;
 
@@ -144,9 +146,7 @@ export class Emitter {
         this.#loadSized(operand.size as Size);
         break;
       case "immediate":
-        this.field(
-          index === 2 && this.form.operation === "enter" ? RECORD.DISPLACEMENT : RECORD.IMMEDIATE,
-        );
+        this.field(RECORD.IMMEDIATE);
         break;
       default:
         this.linear(index, operand.size, false);
@@ -157,8 +157,7 @@ export class Emitter {
   /** Pushes operand `index`, sign-extended to 32 bits. */
   readSigned(index: number): this {
     this.read(index);
-    if (this.#operand(index).kind !== "immediate") this.signExtend(this.size(index));
-    return this;
+    return this.signExtend(this.size(index));
   }
   /** Writes a local to operand `index`. */
   write(index: number, value: number): this {
@@ -224,6 +223,7 @@ export class Emitter {
     }
     this.field(RECORD.DISPLACEMENT);
     f.add();
+    if (this.addressDelta >= 0) f.get(this.addressDelta).add();
     if (kind === "segmented") {
       f.i32(0xffff).i32(-1).get(0).memory("i32.load8_u", base + RECORD.SCALE).i32(0x80).and()
         .select().and();
@@ -236,7 +236,13 @@ export class Emitter {
    */
   linear(index: number, size: number, write: boolean): number {
     if (this.#linear < 0) this.#linear = this.local();
-    if (this.#operand(index).kind === "segmented") {
+    if (this.addressDelta >= 0) {
+      this.offset(index);
+      if (this.#operand(index).kind === "segmented") {
+        this.recordSegmentCheck(size, write);
+      }
+      this.f.set(this.#linear);
+    } else if (this.#operand(index).kind === "segmented") {
       this.record();
       this.f.i32(size).i32(write ? 2 : 1).call(this.runtime.segmented()).set(this.#linear);
     } else {
@@ -343,6 +349,25 @@ export class Emitter {
     this.f.call(this.runtime.checkSegment());
     return this;
   }
+  /** Turns the offset on the stack into a linear address in the record's segment. */
+  recordSegmentCheck(size: number, write: boolean): this {
+    const f = this.f;
+    f.get(0).memory("i32.load8_u", this.recordOffset + RECORD.SEGMENT).i32(7).and();
+    f.i32(SEGMENT_BYTES).mul().i32(SEGMENTS).add().i32(size).i32(write ? 2 : 1);
+    this.record();
+    f.call(this.runtime.checkSegment());
+    return this;
+  }
+  /** Linear address, in a fresh local, of an implicit operand at an offset (cut by the address size). */
+  implicitLinear(offset: number, size: number, write: boolean): number {
+    const f = this.f;
+    const linear = this.local();
+    f.get(offset).i32(0xffff).i32(-1);
+    f.get(0).memory("i32.load8_u", this.recordOffset + RECORD.SCALE).i32(0x80).and().select().and();
+    this.recordSegmentCheck(size, write);
+    f.set(linear);
+    return linear;
+  }
   /** ESP (or SP) += delta. */
   adjustStack(delta: number): this {
     const value = this.local();
@@ -398,6 +423,12 @@ export class Emitter {
     this.f.i32(0).get(result).store(FLAGS_RESULT).i32(0).get(aux).store(FLAGS_AUX);
     this.flagsResult = result;
     this.flagsAux = aux;
+    return this;
+  }
+  /** To be called after flags were set in only one arm of a conditional. */
+  forgetFlags(): this {
+    this.flagsResult = -1;
+    this.flagsAux = -1;
     return this;
   }
   /** Flags of a logical result (any extension): CF = OF = AF = 0. */
@@ -565,6 +596,37 @@ export class Emitter {
     this.#pushAux();
     this.f.i32(1).shl().xor().i32(31).shrU();
   }
+  /** Pushes all of EFLAGS. */
+  allFlags(): this {
+    const f = this.f;
+    this.systemFlags();
+    this.carry();
+    f.or();
+    this.condition(10);
+    f.i32(2).shl().or();
+    this.adjust();
+    f.i32(4).shl().or();
+    this.condition(4);
+    f.i32(6).shl().or();
+    this.condition(8);
+    f.i32(7).shl().or();
+    this.overflow();
+    f.i32(11).shl().or();
+    return this;
+  }
+  /** Sets the six arithmetic flags from EFLAGS bits in a local (see state/flags.ts). */
+  setArithmetic(flags: number): this {
+    const f = this.f;
+    const [result, aux] = [this.local(), this.local()];
+    f.get(flags).i32(6).shrU().i32(1).and().i32(1).xor().set(result);
+    f.get(flags).i32(31).shl();
+    f.get(flags).get(flags).i32(11).shrU().xor().i32(1).and().i32(30).shl().or();
+    f.get(flags).i32(1).shrU().i32(8).and().or();
+    f.get(flags).i32(7).shrU().i32(1).and().or();
+    f.get(result).i32(1).xor().get(flags).i32(2).shrU().i32(1).and().xor().i32(8).shl().or();
+    f.set(aux);
+    return this.setFlags(result, aux);
+  }
   /** Pushes EFLAGS without the arithmetic flags. */
   systemFlags(): this {
     this.f.loadAt(EFLAGS);
@@ -583,7 +645,7 @@ export class Emitter {
   /** Calls the assist of a name in the middle of Wasm semantics (rare paths); it completes or throws. */
   assist(name: string): this {
     this.record();
-    this.f.i32(this.runtime.assistIndex(name)).call(this.runtime.assist);
+    this.f.i32(this.runtime.assistIndex(name)).call(this.runtime.assist).drop();
     return this;
   }
   /** #GP(0) unless the local is within CS's limit. */

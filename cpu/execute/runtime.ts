@@ -29,8 +29,8 @@ type Size = 1 | 2 | 4 | 8;
 
 /** What TypeScript gives to the handlers' module. */
 export interface RuntimeImports {
-  /** Runs assist `index` for the record. */
-  assist(record: number, index: number): void;
+  /** Runs assist `index` (−1: the record's own); true when the run loop should look around. */
+  assist(record: number, index: number): boolean;
   raise(vector: number, errorCode: number): void;
   slowRead(linear: number, size: number): number;
   slowWrite(linear: number, size: number, value: number): void;
@@ -38,10 +38,12 @@ export interface RuntimeImports {
   probeWrite(linear: number, size: number): void;
   /** A segment check failed: #SS(0) or #GP(0) by the state offset of the segment. */
   segmentFault(segment: number): void;
-  /** A near branch outside CS's limit, or an address outside of the linked code: #GP(0) or nothing. */
+  /** A near branch outside CS's limit: #GP(0). */
   checkBranch(target: number): void;
   /** A plugin's callback. */
   hook(record: number): void;
+  /** Memory tracing of the instruction behind the record begins (1) or ends (0). */
+  trace(record: number, on: number): void;
 }
 
 export class Runtime {
@@ -50,6 +52,7 @@ export class Runtime {
   readonly assist: number;
   readonly raise: number;
   readonly hook: number;
+  readonly trace: number;
   readonly #slowRead: number;
   readonly #slowWrite: number;
   readonly #slowReadForWrite: number;
@@ -66,7 +69,7 @@ export class Runtime {
     const two = module.type([I32, I32]);
     const read = module.type([I32, I32], [I32]);
     const one = module.type([I32]);
-    this.assist = module.importFunction("assist", two);
+    this.assist = module.importFunction("assist", read);
     this.raise = module.importFunction("raise", two);
     this.#slowRead = module.importFunction("slowRead", read);
     this.#slowWrite = module.importFunction("slowWrite", module.type([I32, I32, I32]));
@@ -75,6 +78,7 @@ export class Runtime {
     this.#segmentFault = module.importFunction("segmentFault", one);
     this.#checkBranch = module.importFunction("checkBranch", one);
     this.hook = module.importFunction("hook", one);
+    this.trace = module.importFunction("trace", two);
   }
 
   /** Number of the assist of a name, for RECORD-independent calls. */

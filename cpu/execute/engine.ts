@@ -1,0 +1,557 @@
+/**
+ * The engine: runs blocks, finds or decodes the next one, and delivers what happens in between.
+ *
+ * Wasm handlers call each other until something needs TypeScript; then they return here with the reason
+ * (layout.ts `EXIT`). Instructions are counted by blocks: a block's length is charged on entry, and whoever
+ * leaves in the middle gives back what did not retire. To stop at an exact instruction the record there
+ * is patched with a handler that leaves.
+ * Sources: SDM vol. 3A §6.9 (priority at instruction boundaries), §6.8.1 (STI, MOV SS), §17.3.1.4 (TF).
+ * @module
+ */
+import type { Decoder } from "../isa/decode.ts";
+import { IF, TF } from "../state/flags.ts";
+import { Fault } from "../state/fault.ts";
+import * as L from "../state/layout.ts";
+import type { Assists, Operands } from "./assist.ts";
+import { BLOCK_ROOM, Blocks } from "./blocks.ts";
+import type { CodeCache, Core } from "./core.ts";
+import { type Handlers, SPECIAL } from "./handlers.ts";
+import type { RuntimeImports } from "./runtime.ts";
+import { BlockTranslator } from "./translate_block.ts";
+
+/** Why `run` returned. */
+export type StopReason = "limit" | "halted" | "shutdown" | "stopped";
+
+/** A memory access of a traced instruction. */
+export type TraceListener = (linear: number, size: number, value: number, write: boolean) => void;
+
+/** Where blocks that must not be kept are decoded: behind the arena's last block. */
+const UNCACHED: number = L.ARENA_END - BLOCK_ROOM;
+const CODE_TLB = 1024;
+const MAX_BUDGET = 0x3fffffff;
+
+export class Engine implements CodeCache {
+  readonly #core: Core;
+  readonly blocks: Blocks;
+  readonly translator: BlockTranslator;
+  readonly #assists: Assists[string][];
+  readonly #enter: (block: number) => void;
+  readonly #resume: (record: number) => void;
+  /** Patched records: address and original handler. */
+  readonly #patches: number[] = [];
+  /** Budget taken away by `stopAfterInstruction`, to be given back. */
+  #stolen = 0;
+  #retired = 0;
+  #stopRequested = false;
+  #interruptLine = false;
+  #nmi = false;
+  #flushRequested = false;
+  #running = false;
+  /** Direct-mapped cache of linear → physical code pages, valid for one epoch and mode. */
+  readonly #codeLinear = new Int32Array(CODE_TLB).fill(-1);
+  readonly #codeMode = new Int32Array(CODE_TLB);
+  readonly #codePhysical = new Int32Array(CODE_TLB);
+  readonly #operands: Operands = {
+    eip: 0,
+    next: 0,
+    operandSize: 4,
+    addressSize: 4,
+    reg: 0,
+    rm: 0,
+    isMemory: false,
+    segment: 0,
+    offset: 0,
+    immediate: 0,
+    immediate2: 0,
+    repeat: 0,
+    opcode: 0,
+  };
+  /** Callbacks of hook records, by number. */
+  readonly callbacks: (() => void)[] = [];
+  onTrace: ((record: number) => TraceListener | undefined) | undefined = undefined;
+  #tracedRecord = 0;
+  onIdle: (() => void) | undefined = undefined;
+  onResume: (() => void) | undefined = undefined;
+  /** Instruction counts at which `onTime` wants to be called; Infinity if none. */
+  nextTime: number = Infinity;
+  onTime: (() => void) | undefined = undefined;
+
+  constructor(
+    core: Core,
+    options: { decoder: Decoder; handlers: Handlers; assists: Assists; module: WebAssembly.Module },
+  ) {
+    this.#core = core;
+    this.blocks = new Blocks(core);
+    this.translator = new BlockTranslator(core, options.decoder, options.handlers);
+    this.#assists = options.handlers.assists.map((name) => {
+      const assist = options.assists[name];
+      if (assist === undefined) throw new Error(`no semantics and no assist for ${name}`);
+      return assist;
+    });
+    const instance = new WebAssembly.Instance(options.module, {
+      e: { memory: core.wasmMemory, ...this.#imports() },
+    });
+    this.#enter = instance.exports["enter"] as (block: number) => void;
+    this.#resume = instance.exports["resume"] as (record: number) => void;
+  }
+
+  #imports(): { [K in keyof RuntimeImports]: RuntimeImports[K] } {
+    const core = this.#core;
+    const { i32 } = core;
+    return {
+      assist: (record, index) => this.#assist(record, index),
+      raise: (vector, errorCode) => core.raise(vector, errorCode),
+      slowRead: (linear, size) => {
+        const value = core.memory.slowRead(linear, size as 1 | 2 | 4);
+        if (this.#tracedRecord !== 0) this.#trace(linear, size, value, false);
+        return value;
+      },
+      slowWrite: (linear, size, value) => {
+        core.memory.slowWrite(linear, size as 1 | 2 | 4, value);
+        if (this.#tracedRecord !== 0) this.#trace(linear, size, value, true);
+      },
+      slowReadForWrite: (linear, size) => {
+        const value = core.memory.slowReadForWrite(linear, size as 1 | 2 | 4);
+        if (this.#tracedRecord !== 0) this.#trace(linear, size, value, false);
+        return value;
+      },
+      probeWrite: (linear, size) => core.memory.probeWrite(linear, size),
+      segmentFault: (segment) => core.raise(segment === L.segmentOffset(L.SS) ? 12 : 13, 0),
+      checkBranch: () => core.raise(13, 0),
+      hook: (record) => {
+        (this.callbacks[i32[(record + L.RECORD.A) >> 2] as number] as () => void)();
+      },
+      trace: (record, on) => this.#setTracing(on === 1 ? record + L.RECORD_BYTES : 0),
+    };
+  }
+
+  // ---- assists ----------------------------------------------------------------------------------
+
+  #assist(record: number, index: number): boolean {
+    const core = this.#core;
+    const { i32, u16, u8 } = core;
+    const at = record >> 2;
+    i32[L.CURRENT >> 2] = record;
+    const operands = this.#operands;
+    const eip = i32[at + 6] as number;
+    operands.eip = eip >>> 0;
+    const flags = u8[record + L.RECORD.SEGMENT] as number;
+    const scale = u8[record + L.RECORD.SCALE] as number;
+    operands.operandSize = flags & 8 ? 4 : 2;
+    operands.addressSize = scale & 0x80 ? 2 : 4;
+    operands.isMemory = (flags & 16) !== 0;
+    operands.segment = flags & 7;
+    let next = eip + (u8[record + L.RECORD.LENGTH] as number);
+    if (((i32[L.MODE_WORD >> 2] as number) & L.MODE.CODE32) === 0) next &= 0xffff;
+    operands.next = next >>> 0;
+    let offset = ((i32[(u16[(record + L.RECORD.BASE) >> 1] as number) >> 2] as number) +
+      ((i32[(u16[(record + L.RECORD.INDEX) >> 1] as number) >> 2] as number) << (scale & 3)) +
+      (i32[at + 5] as number)) | 0;
+    if (scale & 0x80) offset &= 0xffff;
+    operands.offset = offset;
+    operands.immediate = i32[at + 3] as number;
+    let number = index;
+    if (index < 0) {
+      const a = i32[at + 1] as number;
+      const b = i32[at + 2] as number;
+      number = a & 0xffff;
+      operands.opcode = a >>> 16;
+      operands.reg = b & 15;
+      operands.rm = (b >> 4) & 15;
+      operands.repeat = (b >> 8) & 0xff;
+      operands.immediate2 = b >>> 16;
+    }
+    i32[L.EIP >> 2] = next;
+    (this.#assists[number] as Assists[string])(core, operands);
+    return (i32[L.EVENT_PENDING >> 2] as number) !== 0 || (i32[L.HALTED >> 2] as number) !== 0 ||
+      (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 ||
+      ((i32[L.EFLAGS >> 2] as number) & TF) !== 0 || core.shutdown;
+  }
+
+  // ---- counting ---------------------------------------------------------------------------------
+
+  instructions(): number {
+    const { i32, u8 } = this.#core;
+    const current = i32[L.CURRENT >> 2] as number;
+    const done = (i32[L.BUDGET_START >> 2] as number) - (i32[L.BUDGET >> 2] as number) -
+      this.#stolen;
+    return this.#retired + done -
+      (current === 0 ? 0 : u8[current + L.RECORD.REMAINING] as number);
+  }
+
+  // ---- code cache -------------------------------------------------------------------------------
+
+  hasCode(page: number): boolean {
+    return this.blocks.hasCode(page);
+  }
+  written(physical: number, length: number): void {
+    // The running block may be among them: then it ends after this instruction.
+    if (this.blocks.written(physical, length)) this.stopAfterInstruction();
+  }
+  /** Drops all decoded code before the next instruction. */
+  flush(): void {
+    if (this.#running) {
+      this.#flushRequested = true;
+      this.stopAfterInstruction();
+    } else this.blocks.flush();
+  }
+
+  stopAfterInstruction(): void {
+    const { i32, u8 } = this.#core;
+    const current = i32[L.CURRENT >> 2] as number;
+    if (!this.#running || current === 0) return;
+    let record = current + L.RECORD_BYTES;
+    if (!isBefore(i32[current >> 2] as number)) {
+      const left = (u8[current + L.RECORD.REMAINING] as number) - 1;
+      // Budget 0: the block's end cannot enter another block.
+      this.#stolen += i32[L.BUDGET >> 2] as number;
+      i32[L.BUDGET >> 2] = 0;
+      if (left === 0) return;
+      while (u8[record + L.RECORD.REMAINING] !== left) record += L.RECORD_BYTES;
+    }
+    this.#patch(record);
+  }
+  #patch(record: number): void {
+    const { i32 } = this.#core;
+    if (i32[record >> 2] === SPECIAL.STOP) return;
+    this.#patches.push(record, i32[record >> 2] as number);
+    i32[record >> 2] = SPECIAL.STOP;
+  }
+  #restore(): void {
+    const { i32 } = this.#core;
+    while (this.#patches.length > 0) {
+      const handler = this.#patches.pop() as number;
+      i32[(this.#patches.pop() as number) >> 2] = handler;
+    }
+    i32[L.BUDGET >> 2] = (i32[L.BUDGET >> 2] as number) + this.#stolen;
+    this.#stolen = 0;
+  }
+
+  // ---- events -----------------------------------------------------------------------------------
+
+  requestStop(): void {
+    this.#stopRequested = true;
+    this.#attention();
+  }
+  setInterruptLine(asserted: boolean): void {
+    this.#interruptLine = asserted;
+    this.#attention();
+  }
+  nmi(): void {
+    this.#nmi = true;
+    this.#attention();
+  }
+  #attention(): void {
+    const { i32 } = this.#core;
+    const pending = this.#stopRequested || this.#interruptLine || this.#nmi;
+    i32[L.EVENT_PENDING >> 2] = pending ? 1 : 0;
+    if (!pending || !this.#running) return;
+    if (this.#stopRequested || this.#nmi || (i32[L.EFLAGS >> 2] as number) & IF) {
+      this.stopAfterInstruction();
+    }
+  }
+  /** Forgets pending events and decoded code: RESET. */
+  reset(): void {
+    this.#nmi = false;
+    this.#stopRequested = false;
+    this.#tracedRecord = 0;
+    this.#attention();
+    this.flush();
+  }
+
+  // ---- tracing ----------------------------------------------------------------------------------
+
+  #setTracing(record: number): void {
+    const core = this.#core;
+    this.#tracedRecord = record;
+    if (record !== 0) {
+      core.i32[L.TLB_READ >> 2] = L.TLB_TRACE;
+      core.i32[L.TLB_WRITE >> 2] = L.TLB_TRACE;
+    } else core.updateTlbPointers();
+  }
+  #trace(linear: number, size: number, value: number, write: boolean): void {
+    if (this.#core.i32[L.CURRENT >> 2] !== this.#tracedRecord) {
+      // The traced instruction ended its block.
+      this.#setTracing(0);
+      return;
+    }
+    this.onTrace?.(this.#tracedRecord)?.(linear, size, value, write);
+  }
+
+  // ---- the run loop -----------------------------------------------------------------------------
+
+  /** Runs at most `limit` instructions. */
+  run(limit: number): StopReason {
+    const core = this.#core;
+    const { i32 } = core;
+    const end = this.#retired + limit;
+    if (this.#running) {
+      throw new TypeError("Cannot run the processor from inside one of its callbacks");
+    }
+    this.#running = true;
+    try {
+      for (;;) {
+        const reason = this.#boundary();
+        if (reason !== undefined) return reason;
+        if (this.#retired >= end) return "limit";
+        const step = (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 ||
+          ((i32[L.EFLAGS >> 2] as number) & TF) !== 0;
+        const until = Math.min(end, this.nextTime) - this.#retired;
+        const singleStep = ((i32[L.EFLAGS >> 2] as number) & TF) !== 0;
+        i32[L.INTERRUPT_SHADOW >> 2] = 0;
+        const faulted = this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET));
+        if (singleStep && !faulted) this.#singleStep();
+      }
+    } finally {
+      this.#running = false;
+      this.#stopRequested = false;
+      this.#attention();
+    }
+  }
+
+  /** What is due at an instruction boundary; a reason to return, or undefined. */
+  #boundary(): StopReason | undefined {
+    const core = this.#core;
+    const { i32 } = core;
+    if (this.#flushRequested) {
+      this.#flushRequested = false;
+      this.blocks.flush();
+    }
+    if (core.shutdown) return "shutdown";
+    if (this.#retired >= this.nextTime) this.onTime?.();
+    if (this.#stopRequested) {
+      this.#stopRequested = false;
+      this.#attention();
+      return "stopped";
+    }
+    if (this.#nmi) {
+      this.#nmi = false;
+      this.#attention();
+      this.#wake();
+      if (!core.events.interrupt(2)) core.shutdown = true;
+    } else if (
+      this.#interruptLine && (i32[L.EFLAGS >> 2] as number) & IF &&
+      i32[L.INTERRUPT_SHADOW >> 2] === 0
+    ) {
+      this.#wake();
+      const vector = core.bus.acknowledgeInterrupt();
+      if (!core.events.interrupt(vector)) core.shutdown = true;
+    }
+    if (core.shutdown) return "shutdown";
+    if (i32[L.HALTED >> 2] !== 0) {
+      if (this.onIdle) this.#idle();
+      return "halted";
+    }
+    return undefined;
+  }
+  #idleReported = false;
+  #idle(): void {
+    if (this.#idleReported) return;
+    this.#idleReported = true;
+    this.onIdle?.();
+  }
+  #wake(): void {
+    this.#core.i32[L.HALTED >> 2] = 0;
+    if (this.#idleReported) {
+      this.#idleReported = false;
+      this.onResume?.();
+    }
+  }
+
+  /** Runs at most `budget` instructions, up to the next event. Returns whether a fault was delivered. */
+  #stretch(budget: number): boolean {
+    const core = this.#core;
+    const { i32 } = core;
+    i32[L.BUDGET >> 2] = budget;
+    i32[L.BUDGET_START >> 2] = budget;
+    let faulted = false;
+    let dead = 0;
+    try {
+      for (;;) {
+        i32[L.CURRENT >> 2] = 0;
+        const left = i32[L.BUDGET >> 2] as number;
+        if (left <= 0) break;
+        const link = i32[L.LINK_SLOT >> 2] as number;
+        i32[L.LINK_SLOT >> 2] = 0;
+        const { flushes } = this.blocks.statistics;
+        const block = this.#find();
+        // Had the arena been emptied, the link and the dead block would be in someone else's records.
+        if (flushes === this.blocks.statistics.flushes) {
+          if (link !== 0) this.#link(link, block);
+          if (dead !== 0) this.#forward(dead, block);
+        }
+        dead = 0;
+        if ((i32[block >> 2] as number) <= left) this.#enter(block);
+        else this.#enterPartly(block, left);
+        if (this.#patches.length > 0 || this.#stolen !== 0) this.#restore();
+        i32[L.CURRENT >> 2] = 0;
+        const reason = i32[L.EXIT_REASON >> 2] as number;
+        if (reason === L.EXIT.STOP) {
+          i32[L.LINK_SLOT >> 2] = 0;
+          break;
+        }
+        if (reason === L.EXIT.BUDGET) {
+          i32[L.LINK_SLOT >> 2] = 0;
+          const refused = i32[L.ENTRY_BLOCK >> 2] as number;
+          if (i32[refused >> 2] === L.DEAD_LENGTH) dead = refused;
+        }
+        if (this.#mustLook()) break;
+      }
+    } catch (error) {
+      if (this.#patches.length > 0 || this.#stolen !== 0) this.#restore();
+      if (!(error instanceof Fault)) {
+        this.#account();
+        throw error;
+      }
+      this.#unwind(error);
+      faulted = true;
+    }
+    this.#account();
+    if (faulted) this.#deliver();
+    return faulted;
+  }
+  #mustLook(): boolean {
+    const { i32 } = this.#core;
+    return (i32[L.EVENT_PENDING >> 2] as number) !== 0 || (i32[L.HALTED >> 2] as number) !== 0 ||
+      (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 || this.#flushRequested ||
+      ((i32[L.EFLAGS >> 2] as number) & TF) !== 0 || this.#core.shutdown;
+  }
+  /** Books the instructions of the stretch. */
+  #account(): void {
+    const { i32 } = this.#core;
+    this.#retired += (i32[L.BUDGET_START >> 2] as number) - (i32[L.BUDGET >> 2] as number);
+    i32[L.BUDGET_START >> 2] = i32[L.BUDGET >> 2] as number;
+  }
+  /** After a fault inside a block: EIP and count as before (trap: after) the instruction. */
+  #unwind(fault: Fault): void {
+    const { i32, u8 } = this.#core;
+    const record = i32[L.CURRENT >> 2] as number;
+    i32[L.CURRENT >> 2] = 0;
+    i32[L.LINK_SLOT >> 2] = 0;
+    if (this.#tracedRecord !== 0) this.#setTracing(0);
+    if (record === 0) return;
+    const left = u8[record + L.RECORD.REMAINING] as number;
+    if (fault.trap) i32[L.BUDGET >> 2] = (i32[L.BUDGET >> 2] as number) + left - 1;
+    else {
+      i32[L.EIP >> 2] = i32[(record + L.RECORD.EIP) >> 2] as number;
+      i32[L.BUDGET >> 2] = (i32[L.BUDGET >> 2] as number) + left;
+    }
+  }
+  #deliver(): void {
+    const core = this.#core;
+    const { fault } = core;
+    if (fault.vector === 14) core.i32[L.CR2 >> 2] = fault.address;
+    if (!core.events.deliver(fault)) core.shutdown = true;
+  }
+  #singleStep(): void {
+    const core = this.#core;
+    core.i32[(L.DR >> 2) + 6] = (core.i32[(L.DR >> 2) + 6] as number) | 0x4000;
+    core.fault.set(1);
+    core.fault.trap = true;
+    this.#deliver();
+  }
+
+  /** The block at EIP, decoded if need be; fills the jump cache. May throw a fetch fault. */
+  #find(): number {
+    const core = this.#core;
+    const { i32 } = core;
+    const eip = i32[L.EIP >> 2] as number;
+    const word = i32[L.MODE_WORD >> 2] as number;
+    const mode = word & L.MODE_MASK;
+    const flat = (mode & L.MODE.FLAT_CODE) !== 0;
+    if (!flat && (eip >>> 0) > core.segmentLimit(L.CS)) core.raise(13, 0);
+    const linear = flat ? eip : (core.segmentBase(L.CS) + eip) | 0;
+    const page = linear >>> 12;
+    const slot = page & (CODE_TLB - 1);
+    let physical;
+    if (this.#codeLinear[slot] === page && this.#codeMode[slot] === word) {
+      physical = (this.#codePhysical[slot] as number) | (linear & 0xfff);
+    } else {
+      physical = core.memory.translateCode(linear);
+      this.#codeLinear[slot] = page;
+      this.#codeMode[slot] = word;
+      this.#codePhysical[slot] = physical & ~0xfff;
+    }
+    let block = this.blocks.find(physical, eip, mode);
+    if (block !== 0 && !this.#stillValid(block, linear, flat)) block = 0;
+    if (block === 0) {
+      if (!core.memory.isRam(physical)) {
+        // A ROM's code can be switched without a trace, so it is decoded each time.
+        this.translator.translate(UNCACHED, eip, physical, mode);
+        return UNCACHED;
+      }
+      block = this.blocks.reserve();
+      if (block === 0) {
+        this.blocks.flush();
+        block = this.blocks.reserve();
+      }
+      this.blocks.commit(block, this.translator.translate(block, eip, physical, mode));
+    }
+    const entry = (L.JUMP_CACHE +
+      (((eip << 4) ^ (eip >>> 8)) & (((1 << L.JUMP_CACHE_BITS) - 1) << 4))) >> 2;
+    i32[entry] = eip;
+    i32[entry + 1] = word;
+    i32[entry + 2] = block;
+    return block;
+  }
+  /** A cached block across two pages needs the same second page; in non-flat code also the limit. */
+  #stillValid(block: number, linear: number, flat: boolean): boolean {
+    const core = this.#core;
+    const { i32 } = core;
+    const bytes = i32[(block + L.BLOCK.BYTES) >> 2] as number;
+    if (
+      !flat && (i32[(block + L.BLOCK.EIP) >> 2] as number) + bytes - 1 > core.segmentLimit(L.CS)
+    ) {
+      return false;
+    }
+    const second = i32[(block + L.BLOCK.SECOND) >> 2] as number;
+    if (second === -1) return true;
+    const next = ((linear & ~0xfff) + 0x1000) | 0;
+    return core.memory.translateCode(next) === second;
+  }
+  /** Links a branch to its target where the link stays true: within one page, in flat code. */
+  #link(link: number, block: number): void {
+    const { i32 } = this.#core;
+    if (link >= UNCACHED || block === UNCACHED) return;
+    const record = link & ~(L.RECORD_BYTES - 1);
+    const from = i32[(record + L.RECORD.EIP) >> 2] as number;
+    const to = i32[(block + L.BLOCK.EIP) >> 2] as number;
+    const mode = i32[(block + L.BLOCK.MODE) >> 2] as number;
+    if (
+      (mode & L.MODE.FLAT_CODE) !== 0 && (from ^ to) >>> 12 === 0 &&
+      i32[(block + L.BLOCK.SECOND) >> 2] === -1
+    ) i32[link >> 2] = block;
+  }
+  /** Turns a dropped block that is still linked into a jump to its successor. */
+  #forward(dead: number, block: number): void {
+    const { i32 } = this.#core;
+    const at = dead >> 2;
+    if (
+      block === UNCACHED || i32[at + 1] !== i32[(block + L.BLOCK.EIP) >> 2] ||
+      i32[at + 2] !== i32[(block + L.BLOCK.PHYSICAL) >> 2] ||
+      i32[at + 3] !== i32[(block + L.BLOCK.MODE) >> 2] ||
+      i32[(block + L.BLOCK.SECOND) >> 2] !== -1
+    ) return;
+    const record = (dead + L.BLOCK_BYTES) >> 2;
+    i32[at] = 0;
+    i32[record] = SPECIAL.FALL_THROUGH;
+    i32[record + 1] = block;
+    i32[record + 3] = i32[at + 1] as number;
+  }
+  /** Runs the first `count` instructions of a block that is longer. */
+  #enterPartly(block: number, count: number): void {
+    const { i32, u8 } = this.#core;
+    const length = i32[block >> 2] as number;
+    const first = block + L.BLOCK_BYTES;
+    let record = first;
+    while (u8[record + L.RECORD.REMAINING] !== length - count) record += L.RECORD_BYTES;
+    this.#patch(record);
+    i32[L.BUDGET >> 2] = count - length;
+    this.#resume(first);
+  }
+}
+
+/** Hook records run before their instruction, so stopping "after" them is stopping at the next record. */
+function isBefore(handler: number): boolean {
+  return handler === SPECIAL.HOOK;
+}

@@ -1,0 +1,274 @@
+/**
+ * Handlers: the Wasm functions that records name, one for each form, made at start-up from the semantics.
+ *
+ * The forms of a row are all combinations of operand size, kind of memory operand and (where the
+ * semantics say that they depend on it) flatness, address size and repeat prefix. Equal forms of
+ * different rows share a handler.
+ * @module
+ */
+import type { Decoder, Entry, Instruction } from "../isa/decode.ts";
+import { BUDGET, CURRENT, EIP, EXIT, EXIT_REASON, LINK_SLOT, RECORD } from "../state/layout.ts";
+import { Emitter, type Form, type Operand, type OperandKind, type Semantics } from "./emit.ts";
+import { Runtime } from "./runtime.ts";
+import { WasmFunction, WasmModule } from "./wasm.ts";
+
+/** Numbers of the handlers that belong to no instruction. */
+export const SPECIAL = {
+  ASSIST: 0,
+  ASSIST_ENDS: 1,
+  /** Raises vector A with error code B. */
+  RAISE: 2,
+  /** End of a block without a branch: continues at IMMEDIATE. */
+  FALL_THROUGH: 3,
+  /** Leaves before the instruction. */
+  STOP: 4,
+  /** Calls a plugin. */
+  HOOK: 5,
+  /** Adds IMMEDIATE (signed) to the 64-bit counter at address A. */
+  COUNT: 6,
+  /** Makes TLBs miss, so that the next instruction's accesses are seen; and back. */
+  TRACE_ON: 7,
+  TRACE_OFF: 8,
+} as const;
+const SPECIALS = 9;
+
+const KINDS: readonly OperandKind[] = ["register", "base", "indexed", "segmented"];
+
+/** Handler numbers of an entry by variant. */
+const VARIANTS = 2 * 2 * 4 * 2 * 3;
+
+function variant(
+  size: number,
+  address: number,
+  kind: number,
+  flat: number,
+  repeat: number,
+): number {
+  return (((size * 2 + address) * 4 + kind) * 2 + flat) * 3 + repeat;
+}
+
+/** The forms of a table and the Wasm module of their handlers. */
+export class Handlers {
+  readonly #numbers: Int16Array;
+  readonly #assists: string[] = [];
+  readonly #assistNumbers = new Map<string, number>();
+  readonly #forms = new Map<string, number>();
+  readonly #list: { form: Form; semantics: Semantics }[] = [];
+  readonly #semantics: Readonly<Record<string, Semantics>>;
+
+  constructor(decoder: Decoder, semantics: Readonly<Record<string, Semantics>>) {
+    this.#semantics = semantics;
+    this.#numbers = new Int16Array(decoder.entries.length * VARIANTS).fill(-1);
+    for (const entry of decoder.entries) this.#enumerate(entry);
+  }
+
+  /** Names of the assists in the order of their numbers. */
+  get assists(): readonly string[] {
+    return this.#assists;
+  }
+  /** Number of forms, for statistics. */
+  get count(): number {
+    return this.#list.length + SPECIALS;
+  }
+  assistIndex(name: string): number {
+    let index = this.#assistNumbers.get(name);
+    if (index === undefined) {
+      index = this.#assists.length;
+      this.#assistNumbers.set(name, index);
+      this.#assists.push(name);
+    }
+    return index;
+  }
+  /** True when the entry has Wasm semantics. */
+  hasSemantics(entry: Entry): boolean {
+    return this.#semantics[entry.operation] !== undefined;
+  }
+
+  #enumerate(entry: Entry): void {
+    const semantics = this.#semantics[entry.operation];
+    if (semantics === undefined) {
+      this.assistIndex(entry.operation);
+      return;
+    }
+    const stack = semantics.stack === true;
+    const string = semantics.string === true;
+    const memory = entry.operands.some(({ kind }) => kind === "E" || kind === "M" || kind === "O");
+    const fixedSize = !stack && !string && entry.operands.length > 0 &&
+      entry.operands.every(({ size }) => size > 0);
+    for (let size = 0; size < (fixedSize ? 1 : 2); size++) {
+      for (let address = 0; address < (string ? 2 : 1); address++) {
+        for (let kind = 0; kind < (memory ? 4 : 1); kind++) {
+          for (let flat = 0; flat < (stack ? 2 : 1); flat++) {
+            for (let repeat = 0; repeat < (string ? 3 : 1); repeat++) {
+              const number = this.#number(entry, semantics, {
+                operandSize: fixedSize || size === 1 ? 4 : 2,
+                addressSize: address === 1 ? 4 : 2,
+                kind,
+                flat: flat === 1,
+                repeat: repeat === 0 ? 0 : 0xf1 + repeat,
+              });
+              if (number < 0) continue;
+              for (const s of fixedSize ? [0, 1] : [size]) {
+                for (const a of string ? [address] : [0, 1]) {
+                  for (const b of stack ? [flat] : [0, 1]) {
+                    for (const r of string ? [repeat] : [0, 1, 2]) {
+                      this.#numbers[entry.index * VARIANTS + variant(s, a, kind, b, r)] = number;
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  #number(
+    entry: Entry,
+    semantics: Semantics,
+    choice: { operandSize: 2 | 4; addressSize: 2 | 4; kind: number; flat: boolean; repeat: number },
+  ): number {
+    const { operandSize } = choice;
+    const memory = KINDS[choice.kind] as OperandKind;
+    const operands: Operand[] = [];
+    for (const token of entry.operands) {
+      const size = token.size === 0 ? operandSize : Math.max(token.size, 0);
+      let kind: OperandKind = "register";
+      if (token.kind === "E" || token.kind === "M" || token.kind === "O") {
+        kind = memory;
+        if (token.kind !== "E" && kind === "register") return -1;
+        if (token.kind === "O" && kind === "indexed") return -1;
+      } else if ("IJA".includes(token.kind)) kind = "immediate";
+      operands.push({ kind, size });
+    }
+    const { addressSize, flat, repeat } = choice;
+    const form: Form = {
+      operation: entry.operation,
+      operands,
+      operandSize,
+      addressSize,
+      flat,
+      repeat,
+    };
+    const key = `${entry.operation} ${operandSize} ${operands.map((o) => o.kind + o.size)} ` +
+      `${semantics.string ? addressSize + "/" + repeat : ""} ${semantics.stack ? flat : ""}`;
+    let number = this.#forms.get(key);
+    if (number === undefined) {
+      number = SPECIALS + this.#list.length;
+      this.#list.push({ form, semantics });
+      this.#forms.set(key, number);
+    }
+    return number;
+  }
+
+  /**
+   * The handler for a decoded instruction, or −1 when the encoding has none (an operand that must be
+   * memory is a register). `kind`: 0 no memory operand, 1 base, 2 indexed, 3 segmented.
+   */
+  select(entry: Entry, instruction: Instruction, kind: number, flat: boolean): number {
+    const { repeat } = instruction;
+    return this.#numbers[
+      entry.index * VARIANTS + variant(
+        instruction.operandSize === 4 ? 1 : 0,
+        instruction.addressSize === 4 ? 1 : 0,
+        kind,
+        flat ? 1 : 0,
+        repeat === 0 ? 0 : repeat - 0xf1,
+      )
+    ] as number;
+  }
+
+  /** Encodes the module: all handlers in table 0 by number, and the exports `enter` and `resume`. */
+  build(pages: number): Uint8Array<ArrayBuffer> {
+    const module = new WasmModule();
+    module.importMemory("memory", pages);
+    const runtime = new Runtime(module, (name) => this.assistIndex(name));
+    runtime.enterBlock = (f, block) => {
+      new Emitter(f, NO_FORM, runtime).enter(block);
+    };
+    const functions: number[] = [];
+    const add = (emit: (x: Emitter) => void): void => {
+      const f = new WasmFunction(1);
+      emit(new Emitter(f, NO_FORM, runtime));
+      functions.push(module.add(runtime.handlerType, f));
+    };
+    for (const special of specialHandlers(runtime)) add(special);
+    for (const { form, semantics } of this.#list) {
+      const f = new WasmFunction(1);
+      const x = new Emitter(f, form, runtime);
+      semantics.emit(x);
+      if (semantics.ends !== true) x.next();
+      functions.push(module.add(runtime.handlerType, f));
+    }
+    const enter = new WasmFunction(1);
+    new Emitter(enter, NO_FORM, runtime).enter(0);
+    module.exportFunction("enter", module.add(runtime.handlerType, enter));
+    const resume = new WasmFunction(1);
+    resume.get(0).get(0).load(RECORD.HANDLER).returnCallIndirect(runtime.handlerType);
+    module.exportFunction("resume", module.add(runtime.handlerType, resume));
+    module.table(functions.length);
+    module.elements(0, functions);
+    return module.encode();
+  }
+}
+
+const NO_FORM: Form = {
+  operation: "",
+  operands: [],
+  operandSize: 4,
+  addressSize: 4,
+  flat: true,
+  repeat: 0,
+};
+
+/** In the order of {@link SPECIAL}. */
+function specialHandlers(runtime: Runtime): ((x: Emitter) => void)[] {
+  return [
+    (x) => {
+      x.record().f.i32(-1).call(runtime.assist).drop();
+      x.next();
+    },
+    (x) => {
+      const target = x.local();
+      x.record().f.i32(-1).call(runtime.assist);
+      x.f.loadAt(EIP).set(target);
+      x.f.if(undefined, false);
+      x.f.i32(0).i32(0).store(LINK_SLOT).i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON).return()
+        .end();
+      x.jump(target);
+    },
+    (x) => {
+      x.f.i32(0);
+      x.record().f.store(CURRENT);
+      x.field(RECORD.A).field(RECORD.B).f.call(runtime.raise);
+    },
+    (x) => x.branch(RECORD.A, () => x.field(RECORD.IMMEDIATE)),
+    (x) => {
+      const { f } = x;
+      f.i32(0).loadAt(BUDGET).get(0).memory("i32.load8_u", RECORD.REMAINING).add().store(BUDGET);
+      f.i32(0);
+      x.field(RECORD.EIP).f.store(EIP);
+      f.i32(0).i32(EXIT.STOP).store(EXIT_REASON);
+    },
+    (x) => {
+      x.f.i32(0);
+      x.record().f.store(CURRENT);
+      x.record().f.call(runtime.hook);
+      x.next();
+    },
+    (x) => {
+      x.field(RECORD.A).field(RECORD.A).f.memory("i64.load");
+      x.field(RECORD.IMMEDIATE).f.op("i64.extend_i32_s", "i64.add").memory("i64.store");
+      x.next();
+    },
+    (x) => {
+      x.record().f.i32(1).call(runtime.trace);
+      x.next();
+    },
+    (x) => {
+      x.record().f.i32(0).call(runtime.trace);
+      x.next();
+    },
+  ];
+}

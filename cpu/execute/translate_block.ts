@@ -1,0 +1,334 @@
+/**
+ * From guest bytes to the records of a block.
+ *
+ * A block ends at a branch, at an instruction that may change the mode, at the end of its page and after
+ * {@link MAX_INSTRUCTIONS}. An instruction across a page end is a block of its own. Bytes that cannot be
+ * decoded become a record that raises #UD (or #GP beyond 15 bytes), so they fault when they are reached.
+ * Sources: SDM vol. 3A §6.15, vol. 2 §2.3.11 (15-byte limit).
+ * @module
+ */
+import {
+  type Decoder,
+  type Entry,
+  Instruction,
+  NO_REGISTER,
+  TOO_LONG,
+  TRUNCATED,
+} from "../isa/decode.ts";
+import * as L from "../state/layout.ts";
+import type { Core } from "./core.ts";
+import { type Handlers, SPECIAL } from "./handlers.ts";
+
+/** Longest block; REMAINING is a byte, and single blocks should not delay events much. */
+export const MAX_INSTRUCTIONS = 64;
+/** Most hook records of one block; instrumentation beyond it is a mistake of the plugin. */
+const MAX_HOOKS = 512;
+
+/** One decoded instruction as instrumentation sees it. */
+export interface DecodedInstruction {
+  /** EIP, linear and physical address. */
+  readonly eip: number;
+  readonly linear: number;
+  readonly physical: number;
+  readonly size: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What instrumentation wants at an instruction; numbers index the engine's callbacks. */
+export interface Instrumentation {
+  /** Callbacks to call before the instruction, and counters to add to. */
+  readonly before: readonly ({ readonly callback: number } | {
+    readonly counter: number;
+    readonly amount: number;
+  })[];
+  /** True: the memory accesses of the instruction are reported. */
+  readonly traced: boolean;
+}
+
+/** Asked once for each block when instrumentation is on. */
+export type Instrument = (
+  instructions: readonly DecodedInstruction[],
+) => readonly (Instrumentation | undefined)[] | undefined;
+
+interface Decoded {
+  instruction: Instruction;
+  status: number;
+  eip: number;
+  at: number;
+  bytes: Uint8Array | undefined;
+}
+
+export class BlockTranslator {
+  readonly #core: Core;
+  readonly #decoder: Decoder;
+  readonly #handlers: Handlers;
+  readonly #pool: Decoded[] = [];
+  readonly #buffer = new Uint8Array(32);
+  instrument: Instrument | undefined = undefined;
+
+  constructor(core: Core, decoder: Decoder, handlers: Handlers) {
+    this.#core = core;
+    this.#decoder = decoder;
+    this.#handlers = handlers;
+  }
+
+  /**
+   * Decodes the block at EIP / physical address and writes it at `block`. Returns its end, and `second`
+   * (physical address of the second page or −1). Throws a fault if the first instruction's bytes cannot
+   * be fetched.
+   */
+  translate(block: number, eip: number, physical: number, mode: number): number {
+    const core = this.#core;
+    const ram = core.memory.isRam(physical);
+    let source = core.u8;
+    let base = L.RAM_BASE + physical;
+    let end = base + 0x1000 - (physical & 0xfff);
+    if (!ram) {
+      // Not RAM (a ROM, say): a window of the page, read byte by byte.
+      const length = Math.min(256, 0x1000 - (physical & 0xfff));
+      source = new Uint8Array(length);
+      for (let i = 0; i < length; i++) source[i] = core.memory.readPhysical8(physical + i);
+      base = 0;
+      end = length;
+    }
+    const big = (mode & L.MODE.CODE32) !== 0;
+    const limit = mode & L.MODE.FLAT_CODE ? 0xffffffff : core.segmentLimit(L.CS);
+    const list: Decoded[] = [];
+    let at = base;
+    let second = -1;
+    while (list.length < MAX_INSTRUCTIONS) {
+      const item = this.#item(list.length);
+      const { instruction } = item;
+      const address = (eip + at - base) | 0;
+      item.eip = address;
+      item.at = at - base;
+      item.bytes = undefined;
+      let status = this.#decoder.decode(source, at, end, address, big, instruction);
+      if (status === TRUNCATED) {
+        if (list.length > 0) break;
+        // The instruction goes on in the next page: fetch that, which may fault.
+        const here = end - at;
+        const linear = core.segmentBase(L.CS) + address + here;
+        const next = core.memory.translateCode(linear | 0);
+        for (let i = 0; i < 16; i++) {
+          this.#buffer[i] = i < here
+            ? source[at + i] as number
+            : core.memory.readPhysical8(next + i - here);
+        }
+        status = this.#decoder.decode(this.#buffer, 0, 16, address, big, instruction);
+        if (status > here || status <= 0) second = next;
+        item.bytes = this.#buffer.slice(0, status > 0 ? status : 1);
+      }
+      if (status > 0 && (address >>> 0) + status - 1 > limit) {
+        if (list.length > 0) break;
+        core.raise(13, 0);
+      }
+      item.status = status;
+      if (status <= 0) {
+        instruction.length = 1;
+        instruction.entry = undefined;
+      }
+      list.push(item);
+      at += instruction.length;
+      if (status <= 0 || instruction.entry?.ends === true || second !== -1 || at >= end) break;
+    }
+    return this.#write(block, list, { eip, physical, mode, second, source, base });
+  }
+
+  #item(index: number): Decoded {
+    let item = this.#pool[index];
+    if (item === undefined) {
+      item = { instruction: new Instruction(), status: 0, eip: 0, at: 0, bytes: undefined };
+      this.#pool[index] = item;
+    }
+    return item;
+  }
+
+  #write(
+    block: number,
+    list: readonly Decoded[],
+    where: {
+      eip: number;
+      physical: number;
+      mode: number;
+      second: number;
+      source: Uint8Array;
+      base: number;
+    },
+  ): number {
+    const { i32, u8 } = this.#core;
+    const { eip, physical, mode, second } = where;
+    const count = list.length;
+    const last = list[count - 1] as Decoded;
+    const bytes = last.at + last.instruction.length;
+    const header = block >> 2;
+    i32[header] = count;
+    i32[header + 1] = eip;
+    i32[header + 2] = physical;
+    i32[header + 3] = mode;
+    i32[header + 4] = bytes;
+    i32[header + 5] = second;
+    i32[header + 6] = count;
+    i32[header + 7] = 0;
+    const hooks = this.#instrumentation(list, where);
+    let record = block + L.BLOCK_BYTES;
+    let ends = false;
+    for (let i = 0; i < count; i++) {
+      const item = list[i] as Decoded;
+      const remaining = count - i;
+      const hook = hooks?.[i];
+      const special = (handler: number, a: number, immediate: number): void => {
+        const at = record >> 2;
+        i32[at] = handler;
+        i32[at + 1] = a;
+        i32[at + 3] = immediate;
+        i32[at + 6] = item.eip;
+        u8[record + L.RECORD.LENGTH] = item.instruction.length;
+        u8[record + L.RECORD.REMAINING] = remaining;
+        record += L.RECORD_BYTES;
+      };
+      if (hook !== undefined) {
+        for (const action of hook.before) {
+          if ("callback" in action) special(SPECIAL.HOOK, action.callback, 0);
+          else special(SPECIAL.COUNT, L.COUNTERS + 8 * action.counter, action.amount);
+        }
+        if (hook.traced) special(SPECIAL.TRACE_ON, 0, 0);
+      }
+      ends = this.#record(record, item, remaining, mode);
+      record += L.RECORD_BYTES;
+      // The tracing of a block's last instruction is ended by the engine.
+      if (hook?.traced === true && !ends) {
+        special(SPECIAL.TRACE_OFF, 0, 0);
+        // Not a place to stop at: it belongs to the instruction before.
+        u8[record - L.RECORD_BYTES + L.RECORD.REMAINING] = remaining;
+      }
+    }
+    if (!ends) {
+      const at = record >> 2;
+      i32.fill(0, at, at + 8);
+      i32[at] = SPECIAL.FALL_THROUGH;
+      i32[at + 3] = eip + bytes;
+      i32[at + 6] = eip + bytes;
+      record += L.RECORD_BYTES;
+    }
+    return record;
+  }
+
+  #instrumentation(
+    list: readonly Decoded[],
+    where: { physical: number; second: number; source: Uint8Array; base: number },
+  ): readonly (Instrumentation | undefined)[] | undefined {
+    if (this.instrument === undefined) return undefined;
+    const base = this.#core.segmentBase(L.CS);
+    return this.instrument(list.map((item) => ({
+      eip: item.eip >>> 0,
+      linear: (base + item.eip) >>> 0,
+      physical: (where.physical + item.at) >>> 0,
+      size: item.instruction.length,
+      bytes: item.bytes ??
+        where.source.slice(where.base + item.at, where.base + item.at + item.instruction.length),
+    })));
+  }
+
+  /** Writes one record; returns whether its handler ends the block. */
+  #record(record: number, item: Decoded, remaining: number, mode: number): boolean {
+    const { i32, u16, u8 } = this.#core;
+    const { instruction, status } = item;
+    const { entry } = instruction;
+    const at = record >> 2;
+    i32.fill(0, at, at + 8);
+    i32[at + 6] = item.eip;
+    u8[record + L.RECORD.LENGTH] = instruction.length;
+    u8[record + L.RECORD.REMAINING] = remaining;
+    if (entry === undefined) {
+      i32[at] = SPECIAL.RAISE;
+      i32[at + 1] = status === TOO_LONG ? 13 : 6;
+      i32[at + 2] = status === TOO_LONG ? 0 : -1;
+      return true;
+    }
+    const flat = (mode & L.MODE.FLAT_DATA) !== 0;
+    const flatSegment = flat && (instruction.segment === L.DS || instruction.segment === L.SS ||
+      instruction.segment === L.ES);
+    let kind = 0;
+    if (instruction.isMemory) {
+      kind = !flatSegment || instruction.addressSize === 2
+        ? 3
+        : instruction.index !== NO_REGISTER
+        ? 2
+        : 1;
+    }
+    u16[(record + L.RECORD.BASE) >> 1] = registerOffset(instruction.base);
+    u16[(record + L.RECORD.INDEX) >> 1] = registerOffset(instruction.index);
+    i32[at + 5] = instruction.displacement;
+    u8[record + L.RECORD.SCALE] = instruction.scale | (instruction.addressSize === 2 ? 0x80 : 0);
+    u8[record + L.RECORD.SEGMENT] = instruction.segment |
+      (instruction.operandSize === 4 ? 8 : 0) | (instruction.isMemory ? 16 : 0);
+    i32[at + 3] = instruction.immediate;
+    if (!this.#handlers.hasSemantics(entry)) {
+      i32[at] = entry.ends ? SPECIAL.ASSIST_ENDS : SPECIAL.ASSIST;
+      i32[at + 1] = this.#handlers.assistIndex(entry.operation) | (instruction.opcode << 16);
+      i32[at + 2] = instruction.reg | (instruction.rm << 4) | (instruction.repeat << 8) |
+        (instruction.immediate2 << 16);
+      return entry.ends;
+    }
+    const stack32 = (mode & L.MODE.STACK32) !== 0;
+    // Stack operations: SS flat and 32 bits wide. String operations: the source segment is flat too.
+    const handler = this.#handlers.select(entry, instruction, kind, flatSegment && stack32);
+    if (handler < 0) {
+      i32[at] = SPECIAL.RAISE;
+      i32[at + 1] = 6;
+      i32[at + 2] = -1;
+      return true;
+    }
+    i32[at] = handler;
+    this.#operands(record, entry, instruction);
+    if (instruction.immediate2 !== 0) i32[at + 5] = instruction.immediate2;
+    // POP m: ESP in the address is the incremented one (SDM vol. 2, POP).
+    if (entry.operation === "popE" && instruction.isMemory && instruction.base === 4) {
+      i32[at + 5] = instruction.displacement + instruction.operandSize;
+    }
+    return entry.ends || entry.operation === "ud";
+  }
+
+  #operands(record: number, entry: Entry, instruction: Instruction): void {
+    const { i32 } = this.#core;
+    const { operands } = entry;
+    for (let i = 0; i < operands.length && i < 2; i++) {
+      const token = operands[i];
+      if (token === undefined) continue;
+      const size = token.size === 0 ? instruction.operandSize : token.size;
+      let offset = -1;
+      switch (token.kind) {
+        case "E":
+        case "R":
+          if (!instruction.isMemory) offset = sizedRegister(instruction.rm, size);
+          break;
+        case "G":
+          offset = sizedRegister(instruction.reg, size);
+          break;
+        case "Z":
+          offset = sizedRegister(instruction.opcode & 7, size);
+          break;
+        case "X":
+          offset = sizedRegister(token.value, size);
+          break;
+        case "S":
+          offset = L.segmentOffset(token.value < 0 ? instruction.reg : token.value);
+          break;
+        case "F":
+          offset = instruction.rm;
+          break;
+      }
+      if (offset >= 0) i32[(record >> 2) + 1 + i] = offset;
+    }
+  }
+}
+
+function registerOffset(register: number): number {
+  return register === NO_REGISTER ? L.ZERO : L.GPR + 4 * register;
+}
+
+/** State offset of a register of a size: byte registers 4–7 are AH CH DH BH. */
+function sizedRegister(register: number, size: number): number {
+  return size === 1 && register >= 4 ? L.GPR + 4 * (register - 4) + 1 : L.GPR + 4 * register;
+}
