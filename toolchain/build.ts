@@ -4,11 +4,16 @@
  * @module
  */
 
-import { CompileError } from "./errors.ts";
 import { compileSources, MODULE_INITIALIZER, type SourceFiles } from "./frontend/compile.ts";
-import { compile, dwarf, elf, link, parseMap } from "./link/link.ts";
-import { EAX, EBP, EBX, ECX, EDX, ESP, imm, mem } from "./i386/select.ts";
-import { runtime, StubAsm } from "./i386/stubs.ts";
+import { SourceMap } from "./frontend/source_map.ts";
+import { assemble } from "./i386/assembler/mod.ts";
+import { compileModule } from "./i386/module.ts";
+import runtimeSource from "./i386/runtime.s" with { type: "text" };
+import startSource from "./i386/start_user.s" with { type: "text" };
+import { CompileError } from "./errors.ts";
+import { debugSections } from "./link/dwarf.ts";
+import { writeElf } from "./link/elf.ts";
+import { linkProgram, type TargetLayout } from "./link/layout.ts";
 
 /** What to build. */
 export interface BuildOptions {
@@ -40,57 +45,75 @@ export interface BuildResult {
   readonly statistics: BuildStatistics;
 }
 
-/** Addresses of a target (plan: kernel high, one page of boot code low). */
-const TARGETS = {
-  kernel: { text: 0xc0100000, data: 0xc0400000, physicalOffset: 0xc0000000 },
-  user: { text: 0x08049000, data: 0x0a000000, physicalOffset: 0 },
-} as const;
+/** Addresses of the targets. */
+const TARGETS: Readonly<Record<BuildOptions["target"], TargetLayout>> = {
+  kernel: {
+    text: 0xc0100000,
+    data: 0xc0400000,
+    physicalOffset: 0xc0000000,
+    boot: 0x00100000,
+    embedSymbols: true,
+  },
+  user: {
+    text: 0x08049000,
+    data: 0x0a000000,
+    physicalOffset: 0,
+    boot: undefined,
+    embedSymbols: false,
+  },
+};
 
 /** Builds a program; throws `CompileError` for mistakes in it. */
 export async function buildProgram(options: BuildOptions): Promise<BuildResult> {
-  const target = TARGETS[options.target];
+  const layout = TARGETS[options.target];
   const started = performance.now();
-  const compiled = await compileSources({
+  const assembled = (options.assembly ?? []).map((path) => assembleFile(options, path));
+  const sources = await compileSources({
     root: options.root,
     entry: options.entry,
-    memoryBase: target.data,
+    memoryBase: layout.data,
     optimize: options.optimize ?? 1,
     files: options.files,
   });
-  const frontendMs = performance.now() - started;
-  const object = compile(compiled.wasm, { cmov: true });
-  if (object.unsupported.size > 0) {
-    const [index, text] = [...object.unsupported][0]!;
-    throw new CompileError(`${object.m.funcs[index]!.name}: ${text}`);
-  }
-  const stubs = new StubAsm();
-  if (options.target === "user") userStart(stubs);
-  runtime(stubs);
-  const linked = link(object, {
-    textBase: target.text + (options.target === "kernel" ? 0x1000 : 0),
-    entry: options.target === "kernel" ? "kernel_main" : "_start",
-    stubs,
-    physOff: target.physicalOffset,
-    dataBase: target.data,
+  const frontendDone = performance.now();
+  const compiled = compileModule(sources.wasm, {
+    memoryBase: 0,
+    checked: false,
+    sourceMap: new SourceMap(sources.sourceMap),
+    dataStart: layout.data,
   });
-  const map = parseMap(JSON.parse(compiled.sourceMap));
+  const objects = [...assembled, compiled.object, assemble("lib/runtime.s", runtimeSource)];
+  const startsItself = assembled.some(({ symbols }) =>
+    symbols.some((symbol) => symbol.name === "_start" && symbol.global)
+  );
+  if (options.target === "user" && !startsItself) {
+    objects.push(assemble("lib/start_user.s", startSource));
+  }
+  const program = linkProgram({
+    objects,
+    layout,
+    entry: options.target === "kernel" ? ["_start", "kernel_main"] : ["_start"],
+    fallbacks: { [MODULE_INITIALIZER]: "__nothing" },
+    memoryEnd: compiled.memoryEnd,
+  });
+  const elf = writeElf(program, debugSections(program, options.root, options.entry));
+  const text = program.sections.find((section) => section.name === ".text");
   return {
-    elf: elf(linked, { sections: dwarf(linked, map, options.root, options.entry) }),
-    warnings: compiled.warnings,
+    elf,
+    warnings: sources.warnings,
     statistics: {
-      frontendMs,
-      backendMs: performance.now() - started - frontendMs,
-      functions: object.codes.length,
-      textBytes: linked.textSize,
-      spills: object.stats.spills,
+      frontendMs: frontendDone - started,
+      backendMs: performance.now() - frontendDone,
+      functions: compiled.functions,
+      textBytes: text?.bytes.length ?? 0,
+      spills: compiled.spills,
     },
   };
 }
 
-function userStart(a: StubAsm): void {
-  a.L("_start").i("xor", EBP, EBP).call(MODULE_INITIALIZER).i("mov", EAX, mem(ESP, 0));
-  a.i("lea", EDX, mem(ESP, 4)).i("lea", ECX, mem(EDX, 4, EAX, 4)).call("main");
-  a.i("mov", EBX, EAX).i("mov", EAX, imm(1));
-  a.db(0xcd, 0x80, 0x0f, 0x0b);
-  a.align(16).L("__memory_grow").i("mov", EAX, imm(-1)).ret();
+function assembleFile(options: BuildOptions, path: string): ReturnType<typeof assemble> {
+  const full = options.root === "" || options.root === "." ? path : `${options.root}/${path}`;
+  const text = options.files.read(full);
+  if (text === undefined) throw new CompileError(`Cannot read the assembler file ${path}`);
+  return assemble(path, text);
 }

@@ -29,7 +29,9 @@ export class Blk {
   tpos = 0;
   constructor(public id: number, public depth: number) {}
 }
-export class Unsupported extends Error {}
+export class Unsupported extends Error {
+  offset?: number;
+}
 
 export const C = (v: number): T => ({ k: "c", v: v | 0, mem: false });
 export const R = (r: number): T => ({ k: "r", r, mem: false });
@@ -128,7 +130,6 @@ export function NOT(c: T): T {
 export interface Opts {
   memBase: number;
   checked: boolean;
-  naive?: boolean;
   cmov: boolean;
 }
 interface V {
