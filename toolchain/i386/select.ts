@@ -1,14 +1,6 @@
 // Instruction selection: expression trees -> x86 instructions over virtual registers (>=8) and fixed registers (0..7)
-import {
-  type Blk,
-  type FnIR,
-  NEG,
-  registerWords,
-  type S,
-  SWP,
-  type T,
-  type Term,
-} from "../ir/lower.ts";
+import { type Blk, type FnIR, NEG, type S, SWP, type T, type Term } from "../ir/lower.ts";
+import { registerWords } from "./registers.ts";
 import { FIXED_INTRINSICS, SYSTEM_CALL_REGISTERS } from "./intrinsics.ts";
 export const EAX = 0, ECX = 1, EDX = 2, EBX = 3, ESP = 4, EBP = 5, ESI = 6, EDI = 7;
 export type Op = { t: "r"; r: number } | {

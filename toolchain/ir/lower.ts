@@ -1,5 +1,6 @@
 // Wasm function body -> CFG of expression-tree statements over (mutable) 32-bit virtual registers. i64 = pair of trees.
 import { isIntrinsic } from "../i386/intrinsics.ts";
+import { registerWords } from "../i386/registers.ts";
 import { type Func, type FuncType, I32, I64, Module } from "./wasm.ts";
 
 export type T =
@@ -70,16 +71,6 @@ const SWP: Record<string, string> = {
   ae: "be",
 };
 export { NEG, SWP };
-/** How many leading argument words travel in eax, edx, ecx (`gcc -mregparm=3`: an i64 is never split). */
-export function registerWords(types: readonly number[]): number {
-  let used = 0;
-  for (const type of types) {
-    const size = type === I64 ? 2 : 1;
-    if (used + size > 3) break;
-    used += size;
-  }
-  return used;
-}
 const fold: Record<string, (a: number, b: number) => number> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
