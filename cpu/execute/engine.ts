@@ -10,7 +10,7 @@
  */
 import type { Decoder } from "../isa/decode.ts";
 import { IF, TF } from "../state/flags.ts";
-import { Fault } from "../state/fault.ts";
+import type { Fault } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import type { Assists, Operands } from "./assist.ts";
 import { BLOCK_ROOM, Blocks } from "./blocks.ts";
@@ -28,6 +28,7 @@ export type TraceListener = (linear: number, size: number, value: number, write:
 /** Where blocks that must not be kept are decoded: behind the arena's last block. */
 const UNCACHED: number = L.ARENA_END - BLOCK_ROOM;
 const CODE_TLB = 1024;
+const MAX_CALLBACKS = 1 << 20;
 const MAX_BUDGET = 0x3fffffff;
 
 export class Engine implements CodeCache {
@@ -66,14 +67,15 @@ export class Engine implements CodeCache {
     repeat: 0,
     opcode: 0,
   };
-  /** Callbacks of hook records, by number. */
-  readonly callbacks: (() => void)[] = [];
-  onTrace: ((record: number) => TraceListener | undefined) | undefined = undefined;
+  /** Callbacks of hook records and listeners of trace records, by number. */
+  readonly #callbacks: (() => void)[] = [];
+  readonly #traces: TraceListener[] = [];
   #tracedRecord = 0;
+  #listener: TraceListener | undefined = undefined;
   onIdle: (() => void) | undefined = undefined;
   onResume: (() => void) | undefined = undefined;
   /** Instruction counts at which `onTime` wants to be called; Infinity if none. */
-  nextTime: number = Infinity;
+  #nextTime = Infinity;
   onTime: (() => void) | undefined = undefined;
 
   constructor(
@@ -119,9 +121,15 @@ export class Engine implements CodeCache {
       segmentFault: (segment) => core.raise(segment === L.segmentOffset(L.SS) ? 12 : 13, 0),
       checkBranch: () => core.raise(13, 0),
       hook: (record) => {
-        (this.callbacks[i32[(record + L.RECORD.A) >> 2] as number] as () => void)();
+        (this.#callbacks[i32[(record + L.RECORD.A) >> 2] as number] as () => void)();
       },
-      trace: (record, on) => this.#setTracing(on === 1 ? record + L.RECORD_BYTES : 0),
+      trace: (record, on) => {
+        if (on === 0) this.#setTracing(0);
+        else {
+          this.#listener = this.#traces[i32[(record + L.RECORD.A) >> 2] as number];
+          this.#setTracing(record + L.RECORD_BYTES);
+        }
+      },
     };
   }
 
@@ -179,6 +187,13 @@ export class Engine implements CodeCache {
       (current === 0 ? 0 : u8[current + L.RECORD.REMAINING] as number);
   }
 
+  /** EIP of the instruction that is executing, or at the boundary. */
+  eip(): number {
+    const { i32 } = this.#core;
+    const current = i32[L.CURRENT >> 2] as number;
+    return i32[(current === 0 ? L.EIP : current + L.RECORD.EIP) >> 2] as number;
+  }
+
   // ---- code cache -------------------------------------------------------------------------------
 
   hasCode(page: number): boolean {
@@ -193,7 +208,7 @@ export class Engine implements CodeCache {
     if (this.#running) {
       this.#flushRequested = true;
       this.stopAfterInstruction();
-    } else this.blocks.flush();
+    } else this.#flushBlocks();
   }
 
   stopAfterInstruction(): void {
@@ -275,7 +290,34 @@ export class Engine implements CodeCache {
       this.#setTracing(0);
       return;
     }
-    this.onTrace?.(this.#tracedRecord)?.(linear, size, value, write);
+    this.#listener?.(linear, size, value, write);
+  }
+
+  // ---- instrumentation --------------------------------------------------------------------------
+
+  /** Number of a callback, for a hook record. */
+  addCallback(callback: () => void): number {
+    this.#limitInstrumentation();
+    return this.#callbacks.push(callback) - 1;
+  }
+  /** Number of a listener, for a trace record. */
+  addTrace(listener: TraceListener): number {
+    this.#limitInstrumentation();
+    return this.#traces.push(listener) - 1;
+  }
+  /** Dropped blocks leave their callbacks behind: beyond a limit all code is dropped. */
+  #limitInstrumentation(): void {
+    if (this.#callbacks.length + this.#traces.length >= MAX_CALLBACKS) this.#flushRequested = true;
+  }
+  #flushBlocks(): void {
+    this.blocks.flush();
+    this.#callbacks.length = 0;
+    this.#traces.length = 0;
+  }
+  /** The instruction count at which `onTime` is due. */
+  setNextTime(at: number): void {
+    this.#nextTime = at;
+    if (this.#running) this.stopAfterInstruction();
   }
 
   // ---- the run loop -----------------------------------------------------------------------------
@@ -296,7 +338,7 @@ export class Engine implements CodeCache {
         if (this.#retired >= end) return "limit";
         const step = (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 ||
           ((i32[L.EFLAGS >> 2] as number) & TF) !== 0;
-        const until = Math.min(end, this.nextTime) - this.#retired;
+        const until = Math.min(end, this.#nextTime) - this.#retired;
         const singleStep = ((i32[L.EFLAGS >> 2] as number) & TF) !== 0;
         i32[L.INTERRUPT_SHADOW >> 2] = 0;
         const faulted = this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET));
@@ -315,10 +357,10 @@ export class Engine implements CodeCache {
     const { i32 } = core;
     if (this.#flushRequested) {
       this.#flushRequested = false;
-      this.blocks.flush();
+      this.#flushBlocks();
     }
     if (core.shutdown) return "shutdown";
-    if (this.#retired >= this.nextTime) this.onTime?.();
+    if (this.#retired >= this.#nextTime) this.onTime?.();
     if (this.#stopRequested) {
       this.#stopRequested = false;
       this.#attention();
@@ -399,11 +441,14 @@ export class Engine implements CodeCache {
       }
     } catch (error) {
       if (this.#patches.length > 0 || this.#stolen !== 0) this.#restore();
-      if (!(error instanceof Fault)) {
+      if (error !== core.fault) {
+        // A mistake of a callback: the state is that before the instruction.
+        core.fault.trap = false;
+        this.#unwind(core.fault);
         this.#account();
         throw error;
       }
-      this.#unwind(error);
+      this.#unwind(core.fault);
       faulted = true;
     }
     this.#account();
@@ -482,7 +527,7 @@ export class Engine implements CodeCache {
       }
       block = this.blocks.reserve();
       if (block === 0) {
-        this.blocks.flush();
+        this.#flushBlocks();
         block = this.blocks.reserve();
       }
       this.blocks.commit(block, this.translator.translate(block, eip, physical, mode));

@@ -156,6 +156,9 @@ function flatMemory(core: Core): MemoryUnit {
     return value;
   };
   const unit: MemoryUnit = {
+    get physical(): never {
+      throw new Error("the test machine has no physical memory interface");
+    },
     slowRead: read,
     slowWrite(linear, size, value) {
       fill(linear, true);

@@ -41,8 +41,8 @@ export interface Instrumentation {
     readonly counter: number;
     readonly amount: number;
   })[];
-  /** True: the memory accesses of the instruction are reported. */
-  readonly traced: boolean;
+  /** Number of the listener that hears of the instruction's memory accesses, or −1. */
+  readonly trace: number;
 }
 
 /** Asked once for each block when instrumentation is on. */
@@ -173,6 +173,7 @@ export class BlockTranslator {
     const hooks = this.#instrumentation(list, where);
     let record = block + L.BLOCK_BYTES;
     let ends = false;
+    let total = 0;
     for (let i = 0; i < count; i++) {
       const item = list[i] as Decoded;
       const remaining = count - i;
@@ -188,16 +189,20 @@ export class BlockTranslator {
         record += L.RECORD_BYTES;
       };
       if (hook !== undefined) {
+        if (hook.before.length + total > MAX_HOOKS) {
+          throw new RangeError(`Cannot put more than ${MAX_HOOKS} hooks on one block`);
+        }
+        total += hook.before.length;
         for (const action of hook.before) {
           if ("callback" in action) special(SPECIAL.HOOK, action.callback, 0);
           else special(SPECIAL.COUNT, L.COUNTERS + 8 * action.counter, action.amount);
         }
-        if (hook.traced) special(SPECIAL.TRACE_ON, 0, 0);
+        if (hook.trace >= 0) special(SPECIAL.TRACE_ON, hook.trace, 0);
       }
       ends = this.#record(record, item, remaining, mode);
       record += L.RECORD_BYTES;
       // The tracing of a block's last instruction is ended by the engine.
-      if (hook?.traced === true && !ends) {
+      if (hook !== undefined && hook.trace >= 0 && !ends) {
         special(SPECIAL.TRACE_OFF, 0, 0);
         // Not a place to stop at: it belongs to the instruction before.
         u8[record - L.RECORD_BYTES + L.RECORD.REMAINING] = remaining;

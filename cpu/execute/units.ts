@@ -17,6 +17,22 @@ export interface Bus {
   timestamp?(): number;
 }
 
+/** Physical memory, for loaders, DMA and plugins. Addresses 0..2^32−1; where no RAM answers, the bus does. */
+export interface PhysicalMemory {
+  /** Bytes of RAM. */
+  readonly size: number;
+  /** A copy of bytes. */
+  read(physical: number, length: number): Uint8Array;
+  /** Writes bytes and drops decoded code that they touch. */
+  write(physical: number, bytes: Uint8Array): void;
+  read8(physical: number): number;
+  read16(physical: number): number;
+  read32(physical: number): number;
+  write8(physical: number, value: number): void;
+  write16(physical: number, value: number): void;
+  write32(physical: number, value: number): void;
+}
+
 /**
  * Paging, TLB and physical memory. Made by `createMemoryUnit(core)` in `cpu/memory/mod.ts`.
  *
@@ -26,6 +42,7 @@ export interface Bus {
  * dirty, not RAM, or hold decoded code (`core.hasCode`).
  */
 export interface MemoryUnit {
+  readonly physical: PhysicalMemory;
   /** Linear read at the current CPL: misses, page crossers, MMIO. Fills the TLB. Throws #PF. */
   slowRead(linear: number, size: 1 | 2 | 4): number;
   /**

@@ -241,10 +241,10 @@ export class WasmFunction {
     return this;
   }
   /** Consumes a condition. `likely`: branch hint for the optimising compiler. */
-  if(type: number = EMPTY, likely?: boolean): this {
+  if(type?: number, likely?: boolean): this {
     if (likely !== undefined) this.hint(likely);
     this.depth++;
-    this.code.push(0x04, type);
+    this.code.push(0x04, type ?? EMPTY);
     return this;
   }
   else(): this {

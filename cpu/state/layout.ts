@@ -57,9 +57,7 @@ export const EVENT_PENDING = 0x60;
 export const INTERRUPT_SHADOW = 0x64;
 /** Non-zero between HLT and the interrupt that ends it. */
 export const HALTED = 0x68;
-/** Retired instructions at the start of the present stretch (f64). */
-export const RETIRED_BASE = 0x70;
-/** Budget with which the present stretch began: retired = base + this − BUDGET (see `Core`). */
+/** Budget with which the present stretch began: the engine counts from it. */
 export const BUDGET_START = 0x78;
 /** The block whose entry did not happen, for the exits `budget` and `dead`. */
 export const ENTRY_BLOCK = 0x7c;

@@ -111,7 +111,6 @@ const loadFlags: Semantics = {
 
 const storeFlags: Semantics = {
   emit(x: Emitter): void {
-    const { f } = x;
     const value = x.local();
     x.allFlags().f.i32(~(SF | ZF | AF | PF | CF)).and();
     x.register(EAX + 1, 1).f.i32(SF | ZF | AF | PF | CF).and().or().set(value);

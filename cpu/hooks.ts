@@ -1,0 +1,313 @@
+/**
+ * Hooks: how instrumentation attaches to the processor.
+ *
+ * Hooks on code are records in the decoded stream, made when a block is translated; code without hooks
+ * pays nothing. Hooks on events are functions that are absent until someone subscribes.
+ * @module
+ */
+import type { Core } from "./execute/core.ts";
+import type { Engine, TraceListener } from "./execute/engine.ts";
+import type { DecodedInstruction, Instrumentation } from "./execute/translate_block.ts";
+import { COUNTERS, COUNTERS_MAX } from "./state/layout.ts";
+
+/** An interrupt, exception, software interrupt or return from one. */
+export interface DiscontinuityEvent {
+  type: "interrupt" | "exception" | "software" | "iret";
+  vector: number;
+  errorCode: number | undefined;
+  /** EIP before and after. */
+  from: number;
+  to: number;
+  /** CR2 for a page fault, else 0. */
+  address: number;
+}
+
+/** A port access by IN, OUT, INS or OUTS; for reads after it was made. */
+export interface PortEvent {
+  port: number;
+  size: 1 | 2 | 4;
+  value: number;
+  write: boolean;
+}
+
+/** A memory access of an instruction, after it succeeded. Larger ones come in parts of 4 bytes. */
+export interface MemoryEvent {
+  /** Linear and physical address. */
+  address: number;
+  physical: number;
+  size: 1 | 2 | 4 | 8 | 10;
+  write: boolean;
+  value: number | bigint;
+  /** True when no RAM answered. */
+  io: boolean;
+}
+
+/** A 64-bit counter in linear memory, for inline operations. */
+export interface Counter {
+  value: bigint;
+  /** Number of the counter. */
+  readonly index: number;
+}
+
+/** An instruction that is being translated. */
+export interface TranslatedInstruction {
+  /** Linear and physical address of its first byte. */
+  readonly address: number;
+  readonly physical: number;
+  /** Length in bytes. */
+  readonly size: number;
+  bytes(): Uint8Array;
+  /** Calls back before the instruction; the state is exact. */
+  onExecute(callback: () => void): void;
+  /** Adds to a counter before the instruction. `amount`: −2^31…2^31−1. */
+  addInline(counter: Counter, amount: number): void;
+  /** Calls back after each successful memory access of the instruction. */
+  onMemory(callback: (access: MemoryEvent) => void, which?: "r" | "w" | "rw"): void;
+}
+
+/** A block that is being translated, before it first runs. */
+export interface TranslationBlock {
+  readonly address: number;
+  readonly physical: number;
+  readonly instructions: readonly TranslatedInstruction[];
+  /** As on the first instruction. */
+  onExecute(callback: () => void): void;
+  addInline(counter: Counter, amount: number): void;
+}
+
+type Action = Instrumentation["before"][number];
+
+class Translated implements TranslatedInstruction {
+  readonly #decoded: DecodedInstruction;
+  readonly #hooks: Hooks;
+  readonly before: Action[] = [];
+  readonly listeners: { callback: (access: MemoryEvent) => void; which: string }[] = [];
+
+  constructor(decoded: DecodedInstruction, hooks: Hooks) {
+    this.#decoded = decoded;
+    this.#hooks = hooks;
+  }
+  get address(): number {
+    return this.#decoded.linear;
+  }
+  get physical(): number {
+    return this.#decoded.physical;
+  }
+  get size(): number {
+    return this.#decoded.size;
+  }
+  bytes(): Uint8Array {
+    return this.#decoded.bytes.slice();
+  }
+  onExecute(callback: () => void): void {
+    this.before.push({ callback: this.#hooks.register(callback) });
+  }
+  addInline(counter: Counter, amount: number): void {
+    if (!Number.isInteger(amount) || amount !== (amount | 0)) {
+      throw new RangeError(`Cannot add ${amount} inline: not a 32-bit integer`);
+    }
+    this.before.push({ counter: counter.index, amount });
+  }
+  onMemory(callback: (access: MemoryEvent) => void, which: "r" | "w" | "rw" = "rw"): void {
+    this.listeners.push({ callback, which });
+  }
+}
+
+/** Subscriptions to what the processor does. Registering a kind that changes code takes hold at once. */
+export class Hooks {
+  readonly #core: Core;
+  readonly #engine: Engine;
+  readonly #translate = new Set<(block: TranslationBlock) => void>();
+  readonly #discontinuity = new Set<(event: DiscontinuityEvent) => void>();
+  readonly #port = new Set<(event: PortEvent) => void>();
+  readonly #control = new Set<(event: { register: 0 | 3 | 4; value: number }) => void>();
+  readonly #idle = new Set<() => void>();
+  readonly #resume = new Set<() => void>();
+  readonly #reset = new Set<() => void>();
+  /** Sorted by time, then by order of subscription. */
+  readonly #timers: { at: number; callback: () => void }[] = [];
+  #counters = 0;
+
+  constructor(core: Core, engine: Engine) {
+    this.#core = core;
+    this.#engine = engine;
+    engine.onTime = () => this.#runTimers();
+  }
+
+  /** Called when guest bytes become a decoded block, before it first runs. */
+  onTranslate(callback: (block: TranslationBlock) => void): Disposable {
+    const engine = this.#engine;
+    this.#translate.add(callback);
+    engine.translator.instrument = (decoded) => this.#instrument(decoded);
+    engine.flush();
+    return {
+      [Symbol.dispose]: () => {
+        this.#translate.delete(callback);
+        if (this.#translate.size === 0) engine.translator.instrument = undefined;
+        engine.flush();
+      },
+    };
+  }
+  #instrument(
+    decoded: readonly DecodedInstruction[],
+  ): readonly (Instrumentation | undefined)[] | undefined {
+    const instructions = decoded.map((one) => new Translated(one, this));
+    const first = instructions[0];
+    if (first === undefined) return undefined;
+    const block: TranslationBlock = {
+      address: first.address,
+      physical: first.physical,
+      instructions,
+      onExecute: (callback) => first.onExecute(callback),
+      addInline: (counter, amount) => first.addInline(counter, amount),
+    };
+    for (const callback of this.#translate) callback(block);
+    return instructions.map(({ before, listeners }) => {
+      if (before.length === 0 && listeners.length === 0) return undefined;
+      const trace = listeners.length === 0
+        ? -1
+        : this.#engine.addTrace(this.#memoryListener(listeners));
+      return { before, trace };
+    });
+  }
+  #memoryListener(
+    listeners: readonly { callback: (access: MemoryEvent) => void; which: string }[],
+  ): TraceListener {
+    const core = this.#core;
+    return (linear, size, value, write) => {
+      const physical = core.memory.probe(linear);
+      const event: MemoryEvent = {
+        address: linear >>> 0,
+        physical,
+        size: size as 1 | 2 | 4,
+        write,
+        value: size === 1 ? value & 0xff : size === 2 ? value & 0xffff : value >>> 0,
+        io: !core.memory.isRam(physical),
+      };
+      for (const { callback, which } of listeners) {
+        if (which.includes(write ? "w" : "r")) callback(event);
+      }
+    };
+  }
+  /** Number of a callback for a hook record. */
+  register(callback: () => void): number {
+    return this.#engine.addCallback(callback);
+  }
+
+  /** An interrupt, exception or software interrupt was delivered: its handler is about to run. */
+  onDiscontinuity(callback: (event: DiscontinuityEvent) => void): Disposable {
+    const { report } = this.#core;
+    return subscribe(this.#discontinuity, callback, (some) => {
+      report.discontinuity = !some ? undefined : (type, vector, errorCode, from, to, address) => {
+        const event: DiscontinuityEvent = {
+          type,
+          vector,
+          errorCode,
+          from: from >>> 0,
+          to: to >>> 0,
+          address: address >>> 0,
+        };
+        for (const each of this.#discontinuity) each(event);
+      };
+    });
+  }
+  /** HLT: the processor stops until an interrupt. */
+  onIdle(callback: () => void): Disposable {
+    return subscribe(this.#idle, callback, (some) => {
+      this.#engine.onIdle = some ? () => this.#idle.forEach((each) => each()) : undefined;
+    });
+  }
+  /** The end of a HLT. */
+  onResume(callback: () => void): Disposable {
+    return subscribe(this.#resume, callback, (some) => {
+      this.#engine.onResume = some ? () => this.#resume.forEach((each) => each()) : undefined;
+    });
+  }
+  onPort(callback: (event: PortEvent) => void): Disposable {
+    const { report } = this.#core;
+    return subscribe(this.#port, callback, (some) => {
+      report.port = !some ? undefined : (port, size, value, write) => {
+        for (const each of this.#port) each({ port, size, value: value >>> 0, write });
+      };
+    });
+  }
+  /** CR0, CR3 or CR4 was loaded by an instruction or a task switch. */
+  onControlRegister(
+    callback: (event: { register: 0 | 3 | 4; value: number }) => void,
+  ): Disposable {
+    const { report } = this.#core;
+    return subscribe(this.#control, callback, (some) => {
+      report.controlRegister = !some ? undefined : (register, value) => {
+        for (const each of this.#control) each({ register, value: value >>> 0 });
+      };
+    });
+  }
+  onReset(callback: () => void): Disposable {
+    return subscribe(this.#reset, callback, () => {});
+  }
+  /** For `Cpu.reset`. */
+  notifyReset(): void {
+    for (const each of this.#reset) each();
+  }
+
+  /** Calls back once, at the first instruction boundary where `cpu.instructions` ≥ `instructions`. */
+  at(instructions: number, callback: () => void): Disposable {
+    const timer = { at: instructions, callback };
+    let index = this.#timers.length;
+    while (index > 0 && (this.#timers[index - 1]?.at ?? 0) > instructions) index--;
+    this.#timers.splice(index, 0, timer);
+    this.#schedule();
+    return {
+      [Symbol.dispose]: () => {
+        const found = this.#timers.indexOf(timer);
+        if (found >= 0) this.#timers.splice(found, 1);
+        this.#schedule();
+      },
+    };
+  }
+  #schedule(): void {
+    this.#engine.setNextTime(this.#timers[0]?.at ?? Infinity);
+  }
+  #runTimers(): void {
+    const now = this.#core.instructions;
+    // Those added by a callback for now or before run at the next boundary.
+    const due = this.#timers.filter(({ at }) => at <= now).length;
+    const ready = this.#timers.splice(0, due);
+    this.#schedule();
+    for (const { callback } of ready) callback();
+  }
+
+  /** A new counter, 0. Throws RangeError when all are taken. */
+  counter(): Counter {
+    if (this.#counters >= COUNTERS_MAX) {
+      throw new RangeError(`Cannot make a counter: all ${COUNTERS_MAX} are taken`);
+    }
+    const index = this.#counters++;
+    const { view } = this.#core;
+    const at = COUNTERS + 8 * index;
+    return {
+      index,
+      get value(): bigint {
+        return view.getBigUint64(at, true);
+      },
+      set value(value: bigint) {
+        view.setBigUint64(at, BigInt.asUintN(64, value), true);
+      },
+    };
+  }
+  /** Drops all decoded blocks, so that hooks added now take effect everywhere. */
+  flush(): void {
+    this.#engine.flush();
+  }
+}
+
+function subscribe<T>(set: Set<T>, callback: T, changed: (some: boolean) => void): Disposable {
+  set.add(callback);
+  changed(true);
+  return {
+    [Symbol.dispose]: () => {
+      set.delete(callback);
+      changed(set.size > 0);
+    },
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * Registers by name, as gdb's i386 target description has them, and the system registers that QEMU adds.
+ * Sources: gdb `features/i386/32bit-core.xml`; SDM vol. 1 §3.4, vol. 3A §2.
+ * @module
+ */
+import { readFlags, writeFlags } from "./flags.ts";
+import * as L from "./layout.ts";
+
+/** What {@link Registers} needs of the core. */
+export interface RegisterOwner {
+  readonly i32: Int32Array;
+  readonly vm86: boolean;
+  setSegment(
+    segment: number,
+    selector: number,
+    base: number,
+    limit: number,
+    attributes: number,
+  ): void;
+  segmentLimit(segment: number): number;
+  segmentAttributes(segment: number): number;
+  updateMode(): void;
+  codeMappingChanged(): void;
+}
+
+const SEGMENTS = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
+
+/** Plain words: name to state offset. */
+const WORDS: ReadonlyMap<string, number> = new Map([
+  ["eax", L.EAX],
+  ["ecx", L.ECX],
+  ["edx", L.EDX],
+  ["ebx", L.EBX],
+  ["esp", L.ESP],
+  ["ebp", L.EBP],
+  ["esi", L.ESI],
+  ["edi", L.EDI],
+  ["eip", L.EIP],
+  ["cr0", L.CR0],
+  ["cr2", L.CR2],
+  ["cr3", L.CR3],
+  ["cr4", L.CR4],
+  ["gdt_base", L.GDTR_BASE],
+  ["gdt_limit", L.GDTR_LIMIT],
+  ["idt_base", L.IDTR_BASE],
+  ["idt_limit", L.IDTR_LIMIT],
+  ["cpl", L.CPL],
+]);
+/** Control registers and tables have side effects that only the guest's own instructions carry out. */
+const READ_ONLY: ReadonlySet<string> = new Set([
+  "cr0",
+  "cr3",
+  "cr4",
+  "gdt_base",
+  "gdt_limit",
+  "idt_base",
+  "idt_limit",
+  "cpl",
+]);
+
+export class Registers {
+  readonly #owner: RegisterOwner;
+  readonly #eip: () => number;
+  /** All names, gdb's core registers first. */
+  readonly names: readonly string[] = [
+    "eax",
+    "ecx",
+    "edx",
+    "ebx",
+    "esp",
+    "ebp",
+    "esi",
+    "edi",
+    "eip",
+    "eflags",
+    "cs",
+    "ss",
+    "ds",
+    "es",
+    "fs",
+    "gs",
+    ...SEGMENTS.map((name) => `${name}_base`),
+    ...[...WORDS.keys()].slice(9),
+  ];
+
+  /** `eip`: EIP of the instruction that is executing, or at the boundary. */
+  constructor(owner: RegisterOwner, eip: () => number) {
+    this.#owner = owner;
+    this.#eip = eip;
+  }
+
+  /** Value of a register, unsigned. Throws RangeError for an unknown name. */
+  get(name: string): number {
+    const { i32 } = this.#owner;
+    if (name === "eip") return this.#eip() >>> 0;
+    const word = WORDS.get(name);
+    if (word !== undefined) return (i32[word >> 2] as number) >>> 0;
+    if (name === "eflags") return readFlags(i32 as Int32Array) >>> 0;
+    const segment = SEGMENTS.indexOf(name.slice(0, 2) as (typeof SEGMENTS)[number]);
+    if (segment >= 0) {
+      const at = L.segmentOffset(segment) >> 2;
+      if (name.length === 2) return i32[at] as number;
+      if (name.slice(2) === "_base") return (i32[at + 1] as number) >>> 0;
+    }
+    throw new RangeError(`Cannot read register "${name}": no such register`);
+  }
+
+  /**
+   * Sets a register at an instruction boundary. A segment register gets base selector × 16 in real and
+   * virtual-8086 mode; in protected mode only the selector changes. Throws RangeError for an unknown name or
+   * one that only the guest can change.
+   */
+  set(name: string, value: number): void {
+    const owner = this.#owner;
+    const { i32 } = owner;
+    const word = WORDS.get(name);
+    if (word !== undefined && !READ_ONLY.has(name)) {
+      i32[word >> 2] = value;
+      return;
+    }
+    if (name === "eflags") {
+      writeFlags(i32 as Int32Array, value);
+      owner.updateMode();
+      return;
+    }
+    const segment = SEGMENTS.indexOf(name as (typeof SEGMENTS)[number]);
+    if (segment < 0) throw new RangeError(`Cannot set register "${name}": unknown or read-only`);
+    const real = ((i32[L.CR0 >> 2] as number) & 1) === 0 || owner.vm86;
+    if (real) {
+      owner.setSegment(
+        segment,
+        value,
+        (value & 0xffff) << 4,
+        owner.segmentLimit(segment),
+        owner.segmentAttributes(segment),
+      );
+      owner.updateMode();
+    } else i32[L.segmentOffset(segment) >> 2] = value & 0xffff;
+  }
+}
