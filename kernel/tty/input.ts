@@ -47,7 +47,7 @@ import {
 } from "../abi/termios.ts";
 import { SIGINT, SIGQUIT, SIGTSTP } from "../abi/signal.ts";
 import { signalSendGroup } from "../proc/mod.ts";
-import { wakeAll } from "../sync/wait.ts";
+import { wakeAll } from "../sync/mod.ts";
 import { isContinuation, outputEcho } from "./output.ts";
 import {
   LINE_SIZE,

@@ -11,15 +11,15 @@ import { irqRestore, irqSave } from "../arch/i386/irq_flags.ts";
 import { EAGAIN, EIO } from "../abi/errno.ts";
 import { ERESTARTSYS } from "../abi/signal.ts";
 import { ICANON, TOSTOP, VMIN, VTIME } from "../abi/termios.ts";
-import { Transfer, transferIn, transferOut } from "../mm/transfer.ts";
+import { Transfer, transferIn, transferOut } from "../mm/mod.ts";
 import {
   FOREVER,
   sleepOnInterruptible,
   sleepOnInterruptibleTimeout,
   wakeAll,
-} from "../sync/wait.ts";
-import { HZ } from "../time/ticks.ts";
-import { signalPending } from "../proc/task.ts";
+} from "../sync/mod.ts";
+import { HZ } from "../time/mod.ts";
+import { signalPending } from "../proc/mod.ts";
 import { inputAvailable, inputTake, inputUnthrottle } from "./input.ts";
 import { checkReader, checkWriter } from "./job.ts";
 import { outputWrite } from "./output.ts";

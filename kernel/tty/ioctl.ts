@@ -57,12 +57,12 @@ import {
   VSTOP,
   WINSIZE_SIZE,
 } from "../abi/termios.ts";
-import { kfree, kmalloc } from "../mm/heap.ts";
-import { copyIn, copyOut } from "../mm/user.ts";
-import { signalSendGroup } from "../proc/signal.ts";
-import { current, signalPending } from "../proc/task.ts";
-import { sleepOnInterruptibleTimeout, wakeAll } from "../sync/wait.ts";
-import { HZ } from "../time/ticks.ts";
+import { kfree, kmalloc } from "../mm/mod.ts";
+import { copyIn, copyOut } from "../mm/mod.ts";
+import { signalSendGroup } from "../proc/mod.ts";
+import { current, signalPending } from "../proc/mod.ts";
+import { sleepOnInterruptibleTimeout, wakeAll } from "../sync/mod.ts";
+import { HZ } from "../time/mod.ts";
 import { irqRestore, irqSave } from "../arch/i386/irq_flags.ts";
 import { inputByte, inputCount, inputFlush, inputModeChanged } from "./input.ts";
 import { ttyDrain } from "./io.ts";

@@ -10,9 +10,9 @@
  */
 import { EINVAL, EIO, ENOTTY, EPERM, ESRCH } from "../abi/errno.ts";
 import { ERESTARTSYS, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU } from "../abi/signal.ts";
-import { current, Task, taskFirst } from "../proc/task.ts";
-import { signalBlockedOrIgnored, signalSendGroup } from "../proc/signal.ts";
-import { wakeAll } from "../sync/wait.ts";
+import { current, Task, taskFirst } from "../proc/mod.ts";
+import { signalBlockedOrIgnored, signalSendGroup } from "../proc/mod.ts";
+import { wakeAll } from "../sync/mod.ts";
 import { Tty, ttyFlushOutput } from "./tty.ts";
 import { inputFlush } from "./input.ts";
 

@@ -30,8 +30,8 @@ import {
   TERMIOS_ISPEED,
   TERMIOS_OSPEED,
 } from "../abi/termios.ts";
-import { kfree, kzalloc } from "../mm/heap.ts";
-import { WaitQueue, waitQueueInit } from "../sync/wait.ts";
+import { kfree, kzalloc } from "../mm/mod.ts";
+import { WaitQueue, waitQueueInit } from "../sync/mod.ts";
 
 /** Bytes that a line may have, and that wait for a reader (POSIX MAX_CANON, MAX_INPUT; Linux 4096). */
 export const LINE_SIZE: u32 = 4096;

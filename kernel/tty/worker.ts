@@ -8,8 +8,8 @@
 import { irqRestore, irqSave } from "../arch/i386/irq_flags.ts";
 import { OUT_SIZE, Tty, ttyFirst, ttyOutputCount } from "./tty.ts";
 import { inputRoom, ttyReceiveRaw } from "./input.ts";
-import { sleepOn, WaitQueue, waitQueueInit, wakeAll, wakeOne } from "../sync/wait.ts";
-import { kzalloc } from "../mm/heap.ts";
+import { sleepOn, WaitQueue, waitQueueInit, wakeAll, wakeOne } from "../sync/mod.ts";
+import { kzalloc } from "../mm/mod.ts";
 
 let queue: WaitQueue = changetype<WaitQueue>(0);
 let pending: bool = false;

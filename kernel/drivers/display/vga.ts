@@ -7,7 +7,7 @@
 import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
 import { outb } from "../../arch/i386/x86.ts";
 import { IUTF8 } from "../../abi/termios.ts";
-import { consoleRegister } from "../../lib/log.ts";
+import { consoleRegister } from "../../lib/mod.ts";
 import { kzalloc, physToVirt } from "../../mm/mod.ts";
 import {
   Tty,

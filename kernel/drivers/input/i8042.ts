@@ -7,7 +7,7 @@
 import { irqRegister } from "../../arch/i386/irq.ts";
 import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
 import { inb, outb } from "../../arch/i386/x86.ts";
-import { printk } from "../../lib/printk.ts";
+import { printk } from "../../lib/mod.ts";
 import { kzalloc } from "../../mm/mod.ts";
 import { ttyDiscipline, ttyRawPut } from "../../tty/mod.ts";
 import { vgaKeyModes, vgaTty } from "../display/mod.ts";

@@ -6,7 +6,7 @@
  */
 import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
 import { inl, outb, outl } from "../../arch/i386/x86.ts";
-import { printk } from "../../lib/printk.ts";
+import { printk } from "../../lib/mod.ts";
 import { kzalloc } from "../../mm/mod.ts";
 import { pciClassName } from "./classes.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { cli, hlt, inb, lidt, outb, outw } from "../../arch/i386/x86.ts";
-import { printk } from "../../lib/printk.ts";
+import { printk } from "../../lib/mod.ts";
 import { pciFind, pciRead32, pciRead8 } from "../pci/mod.ts";
 
 const PMBASE: u32 = 0x40;

@@ -6,8 +6,7 @@
  * @module
  */
 import { kfree, kmalloc, Transfer, transferOut } from "../../mm/mod.ts";
-import { ticks } from "../../time/mod.ts";
-import { HZ } from "../../sync/mod.ts";
+import { HZ, ticks } from "../../time/mod.ts";
 import { CHACHA_BLOCK, chachaBlock, chachaInit } from "./chacha20.ts";
 import { entropyExtract } from "./entropy.ts";
 

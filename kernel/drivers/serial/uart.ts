@@ -27,8 +27,8 @@ import {
   TERMIOS_ISPEED,
   TERMIOS_OSPEED,
 } from "../../abi/termios.ts";
-import { consoleRegister } from "../../lib/log.ts";
-import { printk } from "../../lib/printk.ts";
+import { consoleRegister } from "../../lib/mod.ts";
+import { printk } from "../../lib/mod.ts";
 import { kzalloc } from "../../mm/mod.ts";
 import {
   RAW_BREAK,

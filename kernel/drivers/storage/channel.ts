@@ -13,9 +13,10 @@ import { irqRegister } from "../../arch/i386/irq.ts";
 import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
 import { inb, insw, outb, outl, outsw } from "../../arch/i386/x86.ts";
 import { EIO } from "../../abi/errno.ts";
-import { printk } from "../../lib/printk.ts";
+import { printk } from "../../lib/mod.ts";
 import { allocPage, kzalloc, physToVirt } from "../../mm/mod.ts";
-import { HZ, sleepOn, sleepOnTimeout, WaitQueue, waitQueueInit, wakeAll } from "../../sync/mod.ts";
+import { sleepOn, sleepOnTimeout, WaitQueue, waitQueueInit, wakeAll } from "../../sync/mod.ts";
+import { HZ } from "../../time/mod.ts";
 import {
   ATA_COMMAND,
   ATA_COUNT,

@@ -6,7 +6,7 @@
  */
 import { inb, outb } from "../../arch/i386/x86.ts";
 import { EINVAL } from "../../abi/errno.ts";
-import { printk } from "../../lib/printk.ts";
+import { printk } from "../../lib/mod.ts";
 import { kfree, kzalloc } from "../../mm/mod.ts";
 import {
   PCI_COMMAND_IO,
