@@ -33,6 +33,7 @@ interface Edit {
 }
 
 const DECORATOR = /^\/\*@([A-Za-z]+)(\([^*]*\))?\*\//;
+const FROM = /\bfrom\s*$/;
 const IDENTIFIER_PART = /[A-Za-z0-9_$]/;
 
 /** Rewrites one source file. `file` is its name in error messages. */
@@ -87,7 +88,12 @@ export function rewriteSource(file: string, source: string): Rewritten {
         skip(end < 0 ? source.length : end + 2);
       }
     } else if (char === '"' || char === "'") {
-      skip(endOfString(source, position));
+      const end = endOfString(source, position);
+      // asc takes `import … from "./a.ts"`, but looks for a.ts.ts in `export … from "./a.ts"`.
+      const module = FROM.test(source.slice(Math.max(0, position - 20), position));
+      if (module && source.slice(end - 4, end - 1) === ".ts") {
+        replace(end, `${source.slice(position, end - 4)}${char}   `);
+      } else skip(end);
     } else if (char === "`") {
       const tagged = source[position - 1] === "c" &&
         !IDENTIFIER_PART.test(source[position - 2] ?? " ") && source[position - 2] !== ".";
