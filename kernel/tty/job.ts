@@ -28,10 +28,13 @@ export function ttyOfTask(task: Task): Tty | null {
  * nobody could continue it once stopped (POSIX §3.264).
  */
 export function groupOrphaned(group: i32): bool {
-  for (let t = taskFirst(); t !== null; t = t.next) {
-    if (t.pgrp !== group) continue;
+  let t: Task | null = taskFirst();
+  while (t !== null) {
     const parent = t.parent;
-    if (parent !== null && parent.pgrp !== group && parent.session === t.session) return false;
+    if (t.pgrp === group && parent !== null) {
+      if (parent.pgrp !== group && parent.session === t.session) return false;
+    }
+    t = t.next;
   }
   return true;
 }
@@ -58,8 +61,10 @@ export function checkWriter(tty: Tty): i32 {
 
 /** Takes the terminal from all tasks of a session. */
 function clearSession(session: i32): void {
-  for (let t = taskFirst(); t !== null; t = t.next) {
+  let t: Task | null = taskFirst();
+  while (t !== null) {
     if (t.session === session) t.tty = 0;
+    t = t.next;
   }
 }
 
@@ -159,11 +164,14 @@ export function ttySetForeground(tty: Tty, group: i32): i32 {
   const task = current();
   if (ttyOfTask(task) !== tty || tty.session !== task.session) return -ENOTTY;
   if (group < 0) return -EINVAL;
-  for (let t = taskFirst(); t !== null; t = t.next) {
-    if (t.pgrp !== group) continue;
-    if (t.session !== task.session) return -EPERM;
-    tty.group = group;
-    return 0;
+  let t: Task | null = taskFirst();
+  while (t !== null) {
+    if (t.pgrp === group) {
+      if (t.session !== task.session) return -EPERM;
+      tty.group = group;
+      return 0;
+    }
+    t = t.next;
   }
   return -ESRCH;
 }

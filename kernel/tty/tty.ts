@@ -208,11 +208,13 @@ export function ttyCreate(driver: TtyDriver, data: usize, major: u32, minor: u32
 export function ttyDestroy(tty: Tty): void {
   if (first === tty) first = tty.next;
   else {
-    for (let t = first; t !== null; t = t.next) {
+    let t: Tty | null = first;
+    while (t !== null) {
       if (t.next === tty) {
         t.next = tty.next;
         break;
       }
+      t = t.next;
     }
   }
   kfree(changetype<usize>(tty.termios));

@@ -31,8 +31,10 @@ function work(argument: usize): void {
     while (!pending) sleepOn(queue);
     pending = false;
     irqRestore(flags);
-    for (let tty = ttyFirst(); tty !== null; tty = tty.next) {
+    let tty: Tty | null = ttyFirst();
+    while (tty !== null) {
       if (tty.rawHead !== tty.rawTail && inputRoom(tty)) ttyReceiveRaw(tty);
+      tty = tty.next;
     }
   }
 }

@@ -170,8 +170,8 @@ function readBars(d: PciDevice, count: u32): void {
 }
 
 function report(d: PciDevice): void {
-  printk(c`pci %x:%x.%u: %x:%x`, d.bus, d.slot, d.fn, d.vendor, d.device);
-  printk(c` %s (class %x)`, pciClassName(d.classCode >> 8), d.classCode);
+  printk(c`pci %02x:%02x.%u: %04x:%04x`, d.bus, d.slot, d.fn, d.vendor, d.device);
+  printk(c` %s (class %06x)`, pciClassName(d.classCode >> 8), d.classCode);
   if (d.pin !== 0) printk(c`, INT%c on IRQ %u`, 0x40 + d.pin, d.irq);
   printk(c`\n`);
   for (let i: u32 = 0; i < PCI_BARS; i++) {
@@ -270,13 +270,19 @@ export function pciRegisterDriver(
   driver.probe = probe;
   driver.next = drivers;
   drivers = driver;
-  for (let d = devices; d !== null; d = d.next) bind(driver, d);
+  let d: PciDevice | null = devices;
+  while (d !== null) {
+    bind(driver, d);
+    d = d.next;
+  }
 }
 
 /** The first device of that vendor and device number, or null. */
 export function pciFind(vendor: u32, device: u32): PciDevice | null {
-  for (let d = devices; d !== null; d = d.next) {
+  let d: PciDevice | null = devices;
+  while (d !== null) {
     if (d.vendor === vendor && d.device === device) return d;
+    d = d.next;
   }
   return null;
 }

@@ -186,19 +186,19 @@ function interrupt(irq: u32, context: usize): void {
   }
 }
 
-function of(tty: Tty): Uart {
+function uartOf(tty: Tty): Uart {
   return changetype<Uart>(tty.data);
 }
 
 function start(tty: Tty): void {
   const flags = irqSave();
-  pump(of(tty));
+  pump(uartOf(tty));
   irqRestore(flags);
 }
 
 /** There is room again: receiving goes on. */
 function resume(tty: Tty): void {
-  const u = of(tty);
+  const u = uartOf(tty);
   if (!u.held || ttyRawRoom(tty) < 64) return;
   const flags = irqSave();
   u.held = false;
@@ -215,7 +215,7 @@ function rate(tty: Tty): u32 {
 }
 
 function settings(tty: Tty): void {
-  const u = of(tty);
+  const u = uartOf(tty);
   const cflag = tty.termios.cflag;
   const baud = rate(tty);
   u.line = ((cflag & CSIZE) >> 4) | ((cflag & CSTOPB) !== 0 ? 4 : 0);
@@ -241,12 +241,12 @@ function settings(tty: Tty): void {
 }
 
 function sendBreak(tty: Tty, on: bool): void {
-  const u = of(tty);
+  const u = uartOf(tty);
   outb(u.base + LINE, on ? u.line | LINE_BREAK : u.line);
 }
 
 function drained(tty: Tty): bool {
-  return (inb(of(tty).base + LINE_STATUS) & STATUS_IDLE) !== 0;
+  return (inb(uartOf(tty).base + LINE_STATUS) & STATUS_IDLE) !== 0;
 }
 
 /** Is there a UART at `base`? The scratch register keeps, and loop-back shows the modem lines. */

@@ -384,7 +384,8 @@ export function ideRun(r: IdeRequest, attempts: u32): i32 {
   c.last = r;
   startNext(c);
   irqRestore(flags);
-  for (let attempt: u32 = 1;; attempt++) {
+  let attempt: u32 = 1;
+  while (true) {
     awaitRequest(c, r);
     if (r.failure === 0) return 0;
     if (attempts > 1) describe(r);
@@ -406,6 +407,7 @@ export function ideRun(r: IdeRequest, attempts: u32): i32 {
     if (attempt === attempts - 1) r.dma = false; // the last try does without the bus master
     startRequest(c, r);
     irqRestore(again);
+    attempt++;
   }
 }
 
