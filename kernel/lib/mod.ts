@@ -1,0 +1,19 @@
+/**
+ * What every part of the kernel uses: messages, strings, panic.
+ *
+ * @module
+ */
+export {
+  consoleRegister,
+  earlyConsole,
+  LOG_SIZE,
+  logByte,
+  logClear,
+  logEnd,
+  logStart,
+  logWrite,
+} from "./log.ts";
+export { printk, snprintk } from "./printk.ts";
+export { panic, panicWith, printBacktrace } from "./panic.ts";
+export { printSymbol } from "./symbols.ts";
+export { memcmp, strchr, strcmp, strcpy, strlcpy, strlen, strncmp, strnlen } from "./string.ts";

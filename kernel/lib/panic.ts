@@ -1,0 +1,48 @@
+/**
+ * The end: message, backtrace, halt.
+ *
+ * @module
+ */
+import { cli, ebp, hlt } from "../arch/i386/x86.ts";
+import { printk } from "./printk.ts";
+import { printSymbol } from "./symbols.ts";
+
+const KERNEL_BASE: usize = 0xc0000000;
+const FRAMES: u32 = 32;
+
+let panicking = false;
+
+/** Logs the return addresses of the frame chain at `frame`, as far as it lies in kernel memory. */
+export function printBacktrace(frame: usize): void {
+  let previous: usize = 0;
+  for (let i: u32 = 0; i < FRAMES; i++) {
+    if (frame < KERNEL_BASE || (frame & 3) !== 0 || frame <= previous) return;
+    const address = load<u32>(frame, 4);
+    if (address === 0) return;
+    printk(c`  #%u %p `, i, address);
+    printSymbol(address);
+    printk(c`\n`);
+    previous = frame;
+    frame = load<usize>(frame);
+  }
+}
+
+/** Stops the machine with a message. */
+export function panic(message: usize): void {
+  panicWith(message, ebp());
+}
+
+/** As `panic` with the backtrace of another frame. */
+export function panicWith(message: usize, frame: usize): void {
+  cli();
+  if (!panicking) {
+    panicking = true;
+    printk(c`\nKernel panic: %s\nBacktrace:\n`, message);
+    printBacktrace(frame);
+    printk(c`System halted.\n`);
+  }
+  for (;;) {
+    cli();
+    hlt();
+  }
+}
