@@ -240,6 +240,7 @@ export function seek(fd: i32, offset: i64, whence: u32): i32 {
 }
 
 const STAT_BYTES: u32 = 96;
+
 /** The kernel's struct stat64 of i386, 96 bytes, u64 4-aligned: read through these accessors. */
 @unmanaged
 export class Stat {
