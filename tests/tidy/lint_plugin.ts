@@ -107,6 +107,23 @@ const plugin: Deno.lint.Plugin = {
         };
       },
     },
+    "no-endless-for": {
+      create(context) {
+        const from = relative(context.filename);
+        if (from === undefined || !from.startsWith("kernel/")) return {};
+        return {
+          ForStatement(node) {
+            if (node.test !== null) return;
+            context.report({
+              node,
+              message:
+                "AssemblyScript 0.28 drops what follows a `for` without condition that is left by `break`",
+              hint: "Write while (true)",
+            });
+          },
+        };
+      },
+    },
     "no-default-export": {
       create(context) {
         const from = relative(context.filename);

@@ -31,3 +31,9 @@ Deno.test("no-default-export: exports have names", () => {
   assert.deepEqual(lint("cli/a.ts", "export default 1;"), ["overture/no-default-export"]);
   assert.deepEqual(lint("cli/a.ts", "export const a = 1;"), []);
 });
+
+Deno.test("no-endless-for: the dialect's compiler miscompiles what follows one", () => {
+  assert.deepEqual(lint("kernel/a.ts", "for (;;) { break; }"), ["overture/no-endless-for"]);
+  assert.deepEqual(lint("kernel/a.ts", "while (true) { break; }"), []);
+  assert.deepEqual(lint("cpu/a.ts", "for (;;) { break; }"), []);
+});

@@ -97,7 +97,7 @@ function answer(): void {
 
 function start(tty: Tty): void {
   const flags = irqSave();
-  for (;;) {
+  while (true) {
     const byte = ttyOutputTake(tty);
     if (byte < 0) break;
     ansiByte(screen, byte);

@@ -32,7 +32,7 @@ export function powerInit(): void {
 /** Stops for good, interrupts off. */
 export function powerHalt(): void {
   cli();
-  for (;;) hlt();
+  while (true) hlt();
 }
 
 /** Turns the machine off; halts when that is not to be. S5 is type 0 on the PIIX4. */

@@ -131,7 +131,7 @@ function pump(u: Uart): void {
 
 function receive(u: Uart): void {
   let got = false;
-  for (;;) {
+  while (true) {
     if (ttyRawRoom(u.tty) === 0) {
       u.held = true;
       u.enable &= ~(ENABLE_RECEIVE | ENABLE_LINE);

@@ -23,10 +23,10 @@ import {
 } from "../lib/system.ts";
 import { note_signal } from "../lib/sym.ts";
 import { setOption } from "../sh/builtins.ts";
-import { isExiting, noteJobControl, resetFlow, run } from "../sh/execute.ts";
+import { isExiting, noteInteractive, resetFlow, run } from "../sh/execute.ts";
 import { expandWord, rememberShellPid } from "../sh/expand.ts";
 import { Input, inputClear, inputDiscard, inputFromFile, inputFromText } from "../sh/input.ts";
-import { jobControl, reportJobs, startJobControl } from "../sh/jobs.ts";
+import { reportJobs, startJobControl } from "../sh/jobs.ts";
 import { atEnd, definesFunction, parseCommand, parseProblem } from "../sh/parse.ts";
 import { hasTrap, runExitTrap, takeSignal } from "../sh/traps.ts";
 import {
@@ -128,8 +128,8 @@ function startInteractive(input: Input): void {
   input.interactive = true;
   setSignal(SIGINT, note_signal(), 0);
   startJobControl(0);
-  if (jobControl) noteJobControl();
-  if (valueOf(c`PS1`) === 0) assign(c`PS1`, getuid() === 0 ? c`\${PWD} # ` : c`\${PWD} $ `);
+  noteInteractive();
+  if (valueOf(c`PS1`) === 0) assign(c`PS1`, getuid() === 0 ? c`$PWD # ` : c`$PWD $ `);
   if (valueOf(c`PS2`) === 0) assign(c`PS2`, c`> `);
   declare(c`HOME`);
 }

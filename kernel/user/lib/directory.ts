@@ -29,7 +29,7 @@ export function readDirectory(path: usize, dots: bool = false): Names {
   }
   const buffer = allocate(BUFFER_BYTES);
   let capacity: u32 = 0;
-  for (;;) {
+  while (true) {
     const count = getdents(fd, buffer, BUFFER_BYTES);
     if (count < 0) names.error = count;
     if (count <= 0) break;

@@ -5,7 +5,6 @@
  * @module
  */
 import { SYS_BRK } from "../../abi/syscall.ts";
-import { __image_end } from "./sym.ts";
 import { syscall1 } from "./x86.ts";
 import { failure } from "./failure.ts";
 
@@ -37,8 +36,9 @@ export function allocate(bytes: u32): usize {
   }
   const size: u32 = 1 << (sizeClass + SMALLEST_BITS);
   if (next === 0) {
-    next = (__image_end() + 15) & ~15;
-    end = next;
+    // The kernel says where the heap begins: it need not be right behind the data.
+    end = syscall1(SYS_BRK, 0);
+    next = (end + 15) & ~15;
   }
   if (next + size > end) grow(size);
   const block = next;

@@ -29,7 +29,7 @@ export function formatted(argc: i32, argv: usize): i32 {
   next = 2;
   status = 0;
   const format = load<usize>(argv, 4);
-  for (;;) {
+  while (true) {
     const before = next;
     if (!once(format)) break;
     if (next >= count || next === before) break;

@@ -7,20 +7,17 @@
 import { failure } from "./failure.ts";
 import { allocateZeroed, release, resize } from "./memory.ts";
 
-// @ts-ignore: decorator
-
+/*@global*/
 export function __alloc(size: usize): usize {
   return allocateZeroed(size);
 }
 
-// @ts-ignore: decorator
-
+/*@global*/
 export function __realloc(block: usize, size: usize): usize {
   return resize(block, size);
 }
 
-// @ts-ignore: decorator
-
+/*@global*/
 export function __free(block: usize): void {
   release(block);
 }

@@ -12,7 +12,7 @@ _start:
     push eax
     push edx
     push ecx
-    call __init
+    call __module_init
     pop ecx
     pop edx
     pop eax

@@ -3,8 +3,6 @@
  *
  * @module
  */
-/** First byte after the program's data: where the heap begins. */
-export declare function __image_end(): usize;
 /** Where signal handlers return to (start.s). */
 export declare function signal_return(): usize;
 /** A signal handler that sets the signal's byte in {@link signals_noted} (start.s). */

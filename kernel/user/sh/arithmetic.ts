@@ -172,7 +172,7 @@ function precedence(operator: u32): i32 {
 
 function binary(above: i32): i64 {
   let left = unary();
-  for (;;) {
+  while (true) {
     const operator = operatorAhead();
     const level = precedence(operator);
     if (level <= above || problem !== 0) return left;

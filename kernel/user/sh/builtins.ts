@@ -263,7 +263,7 @@ function readAll(path: usize): Bytes | null {
   }
   const text = bytesNew();
   const block = allocate(4096);
-  for (;;) {
+  while (true) {
     const count = read(fd, block, 4096);
     if (count <= 0) break;
     bytesAppend(text, block, count);
@@ -601,7 +601,7 @@ function searchPath(name: usize): usize {
   if (find(name, 0x2f) !== 0) return access(name, 1) === 0 ? duplicate(name) : 0;
   let directory = valueOf(c`PATH`);
   if (directory === 0) return 0;
-  for (;;) {
+  while (true) {
     const candidate = bytesNew();
     while (at(directory) !== 0 && at(directory) !== 0x3a) bytesPush(candidate, at(directory++));
     if (candidate.used > 0) bytesPush(candidate, 0x2f);
@@ -612,6 +612,7 @@ function searchPath(name: usize): usize {
     release(path);
     if (at(directory++) === 0) return 0;
   }
+  return 0;
 }
 
 /** command -v name, or command name…: as if there were no function of that name. */

@@ -31,6 +31,7 @@ import {
   announce,
   enterChild,
   jobControl,
+  lastPid,
   newJob,
   newPipe,
   startForeground,
@@ -41,6 +42,7 @@ import {
   AND,
   BACKGROUND,
   CASE,
+  CaseItem,
   FOR,
   FUNCTION,
   GROUP,
@@ -256,7 +258,7 @@ function leavesLoop(): bool {
 function runLoop(node: Node): i32 {
   let status = 0;
   loops++;
-  for (;;) {
+  while (true) {
     const condition = runTested(node.left!);
     if (unwinding()) {
       leavesLoop();
@@ -275,7 +277,11 @@ function runFor(node: Node): i32 {
   let status = 0;
   loops++;
   if (node.hasList) {
-    for (let word = expandWords(node.words, scratch); word !== null; word = word.next) {
+    for (
+      let word: Word | null = expandWords(node.words, scratch);
+      word !== null;
+      word = word!.next
+    ) {
       assign(node.name, word.text);
       status = run(node.right!);
       if (unwinding() && leavesLoop()) break;
@@ -298,9 +304,9 @@ function runCase(node: Node): i32 {
   const scratch = arenaNew();
   const subject = expandWord(node.words!.text, scratch);
   let status = 0;
-  for (let item = node.items; item !== null; item = item.next) {
+  for (let item: CaseItem | null = node.items; item !== null; item = item!.next) {
     let found = false;
-    for (let pattern = item.patterns; pattern !== null && !found; pattern = pattern.next) {
+    for (let pattern = item.patterns; pattern !== null && !found; pattern = pattern!.next) {
       found = matchesWord(pattern.text, subject);
     }
     if (!found) continue;
@@ -343,7 +349,7 @@ function runPipeline(node: Node, background: bool): i32 {
   flush();
   let command: Node | null = single ? node : node.left;
   while (command !== null) {
-    const next = single ? null : command.next;
+    const next: Node | null = single ? null : command.next;
     let writing = -1;
     let nextReading = -1;
     if (next !== null) {
@@ -378,7 +384,7 @@ function runPipeline(node: Node, background: bool): i32 {
     command = next;
   }
   if (background) {
-    setLastBackground(job.processes === null ? 0 : load<i32>(changetype<usize>(job.processes)));
+    setLastBackground(lastPid(job));
     if (jobControl) announce(job);
     return 0;
   }
@@ -399,7 +405,7 @@ function runBackground(node: Node): i32 {
   const pid = fork();
   if (pid === 0) {
     enterChild(0, false);
-    if (!wasJobControl) moveTo(open(c`/dev/null`, O_RDONLY), 0);
+    if (!interactiveShell) moveTo(open(c`/dev/null`, O_RDONLY), 0);
     runInChild(node);
   }
   if (pid < 0) return complain(shellName, c`fork`, pid);
@@ -408,10 +414,10 @@ function runBackground(node: Node): i32 {
   if (jobControl) announce(job);
   return 0;
 }
-/** Set once: whether this shell does job control (background input is then the terminal's business). */
-let wasJobControl: bool = false;
-export function noteJobControl(): void {
-  wasJobControl = true;
+/** Set once: whether the shell prompts (background input is then the terminal's business). */
+let interactiveShell: bool = false;
+export function noteInteractive(): void {
+  interactiveShell = true;
 }
 
 const FAILED: usize = 0xffffffff;
@@ -429,7 +435,7 @@ class SavedFd {
 function redirect(list: Redirect | null, scratch: Arena, keep: bool): usize {
   let saved: SavedFd | null = null;
   flush();
-  for (let item = list; item !== null; item = item.next) {
+  for (let item: Redirect | null = list; item !== null; item = item!.next) {
     const source = openRedirect(item, scratch);
     if (source === FAILED_FD) {
       restore(changetype<usize>(saved));
@@ -530,10 +536,10 @@ function restore(list: usize): void {
 /** The words as an argument vector on the heap; the count is in {@link vectorCount}. */
 function vectorOf(words: Word | null): usize {
   let count: u32 = 0;
-  for (let word = words; word !== null; word = word.next) count++;
+  for (let word: Word | null = words; word !== null; word = word!.next) count++;
   const vector = allocate((count + 1) << 2);
   let slot = vector;
-  for (let word = words; word !== null; word = word.next) {
+  for (let word: Word | null = words; word !== null; word = word!.next) {
     store<usize>(slot, word.text);
     slot += 4;
   }
@@ -556,7 +562,11 @@ function runWords(node: Node, scratch: Arena): i32 {
   replaceProcess = false;
   setLastStatus(lastStatus);
   const words = expandWords(node.words, scratch);
-  if (expansionFailed()) return 1;
+  if (expansionFailed()) {
+    // POSIX §2.8.1: an expansion error ends a shell that is not interactive.
+    if (!interactiveShell) exiting = true;
+    return interactiveShell ? 1 : 2;
+  }
   if (words === null) {
     const before = lastStatus;
     const hadWords = node.words !== null || node.assignments !== null;
@@ -619,7 +629,7 @@ function runWords(node: Node, scratch: Arena): i32 {
 export const EXEC_BUILTIN: i32 = 0;
 
 function hasSubstitution(node: Node): bool {
-  for (let word = node.assignments; word !== null; word = word.next) {
+  for (let word: Word | null = node.assignments; word !== null; word = word!.next) {
     if (find(word.text, 0x60) !== 0 || find(word.text, 0x24) !== 0) {
       const dollar = find(word.text, 0x24);
       if (dollar === 0 || at(dollar, 1) === 0x28) return true;
@@ -630,7 +640,7 @@ function hasSubstitution(node: Node): bool {
 
 function trace(words: Word): void {
   err(c`+`);
-  for (let word: Word | null = words; word !== null; word = word.next) {
+  for (let word: Word | null = words; word !== null; word = word!.next) {
     err(c` `);
     err(word.text);
   }
@@ -639,7 +649,7 @@ function trace(words: Word): void {
 
 /** Sets variables from `name=value` words; exported for a command. */
 function assignAll(words: Word | null, scratch: Arena, exported: bool): bool {
-  for (let word = words; word !== null; word = word.next) {
+  for (let word: Word | null = words; word !== null; word = word!.next) {
     const equals = find(word.text, 0x3d);
     const value = expandWord(equals + 1, scratch);
     if (expansionFailed()) return false;
@@ -670,7 +680,7 @@ class SavedVariable {
 
 function pushAssignments(words: Word | null, scratch: Arena): usize {
   let saved: SavedVariable | null = null;
-  for (let word = words; word !== null; word = word.next) {
+  for (let word: Word | null = words; word !== null; word = word!.next) {
     const equals = find(word.text, 0x3d);
     store<u8>(equals, 0);
     const entry = new SavedVariable();

@@ -59,8 +59,8 @@ const OPEN_BRACE: u32 = 0x7b;
 const CLOSE_BRACE: u32 = 0x7d;
 
 /** The characters and marks of the word that is being expanded. */
-let characters: Bytes = changetype<Bytes>(0);
-let marks: Bytes = changetype<Bytes>(0);
+let characters: Bytes = bytesNew();
+let marks: Bytes = bytesNew();
 let failed: bool = false;
 /** Whether the shell options -u and -f are on. */
 export let failOnUnset: bool = false;
@@ -82,7 +82,7 @@ export function expandWords(words: Word | null, arena: Arena): Word | null {
   failed = false;
   const list = new FieldList();
   list.arena = arena;
-  for (let word = words; word !== null && !failed; word = word.next) {
+  for (let word = words; word !== null && !failed; word = word!.next) {
     begin();
     expandInto(word.text, PLAIN, true);
     splitFields(list);
@@ -126,8 +126,8 @@ export function matchesWord(text: usize, subject: usize): bool {
 /** Expansions nest: each has its own rows, the outer ones wait in a chain. */
 @unmanaged
 class Saved {
-  characters: Bytes;
-  marks: Bytes;
+  characters!: Bytes;
+  marks!: Bytes;
   next: Saved | null;
 }
 let saved: Saved | null = null;
@@ -584,7 +584,7 @@ function matchesMarked(start: u32, subject: usize, size: u32): bool {
 
 @unmanaged
 class FieldList {
-  arena: Arena;
+  arena!: Arena;
   first: Word | null;
   last: Word | null;
 }

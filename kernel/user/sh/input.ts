@@ -19,7 +19,7 @@ const EINTR: i32 = 4;
 export class Input {
   /** The descriptor, or -1 for a string that is in `text` already. */
   fd: i32;
-  text: Bytes;
+  text!: Bytes;
   position: u32;
   /** Shows prompts. */
   interactive: bool;
@@ -69,7 +69,7 @@ export function inputMore(input: Input): bool {
   const before = input.text.used;
   // A file gives blocks, and its offset is put back behind the line; else byte by byte.
   const seekable = !input.interactive && seek(input.fd, 0, SEEK_CUR) >= 0;
-  for (;;) {
+  while (true) {
     const count = read(input.fd, BUFFER, seekable || input.interactive ? BLOCK : 1);
     if (count === -EINTR) {
       input.interrupted = true;

@@ -73,7 +73,7 @@ const GROUP = memory.data(4, 4);
 export function startJobControl(fd: i32): void {
   terminal = fd;
   // Wait until whoever started us gives us the foreground.
-  for (;;) {
+  while (true) {
     if (ioctl(fd, TIOCGPGRP, GROUP) < 0) return;
     const own = getpgid(0);
     if (load<i32>(GROUP) === own) break;
@@ -125,7 +125,7 @@ export function enterChild(group: i32, foreground: bool): void {
 export function newJob(text: usize, background: bool): Job {
   const job = new Job();
   job.id = 1;
-  for (let other = jobs; other !== null; other = other.next) {
+  for (let other: Job | null = jobs; other !== null; other = other!.next) {
     if (other.id >= job.id) job.id = other.id + 1;
   }
   job.text = duplicate(text === 0 ? c`` : text);
@@ -147,7 +147,7 @@ export function addProcess(job: Job, pid: i32): void {
 
 function removeJob(job: Job): void {
   let before: Job | null = null;
-  for (let other = jobs; other !== null; other = other.next) {
+  for (let other: Job | null = jobs; other !== null; other = other!.next) {
     if (other === job) {
       if (before === null) jobs = job.next;
       else before.next = job.next;
@@ -155,7 +155,7 @@ function removeJob(job: Job): void {
     }
     before = other;
   }
-  for (let process = job.processes; process !== null;) {
+  for (let process: Process | null = job.processes; process !== null;) {
     const next = process.next;
     release(changetype<usize>(process));
     process = next;
@@ -167,7 +167,7 @@ function removeJob(job: Job): void {
 /** RUNNING while a process runs, STOPPED when all that live are stopped, DONE when none lives. */
 function jobState(job: Job): u32 {
   let state = DONE;
-  for (let process = job.processes; process !== null; process = process.next) {
+  for (let process: Process | null = job.processes; process !== null; process = process!.next) {
     if (process.state === RUNNING) return RUNNING;
     if (process.state === STOPPED) state = STOPPED;
   }
@@ -188,8 +188,8 @@ function jobStatus(job: Job): i32 {
 }
 
 function noteChange(pid: i32, status: u32): void {
-  for (let job = jobs; job !== null; job = job.next) {
-    for (let process = job.processes; process !== null; process = process.next) {
+  for (let job: Job | null = jobs; job !== null; job = job!.next) {
+    for (let process: Process | null = job.processes; process !== null; process = process!.next) {
       if (process.pid !== pid) continue;
       process.status = status;
       process.state = (status & 0xff) === 0x7f ? STOPPED : DONE;
@@ -200,7 +200,7 @@ function noteChange(pid: i32, status: u32): void {
 
 /** Takes note of all children that changed without waiting. */
 export function pollJobs(): void {
-  for (;;) {
+  while (true) {
     const pid = waitpid(-1, STATUS, WNOHANG | WUNTRACED);
     if (pid <= 0) return;
     noteChange(pid, load<u32>(STATUS));
@@ -244,7 +244,7 @@ function waitWhileRunning(job: Job, interruptible: bool): bool {
     }
     if (pid === -ECHILD) {
       // Somebody else collected them: they are gone.
-      for (let process = job.processes; process !== null; process = process.next) {
+      for (let process: Process | null = job.processes; process !== null; process = process!.next) {
         process.state = DONE;
       }
       return true;
@@ -300,7 +300,9 @@ function printJob(job: Job): void {
 export function reportJobs(all: bool): void {
   pollJobs();
   let highest = 0;
-  for (let job = jobs; job !== null; job = job.next) if (job.id > highest) highest = job.id;
+  for (let job: Job | null = jobs; job !== null; job = job!.next) {
+    if (job.id > highest) highest = job.id;
+  }
   for (let id = 1; id <= highest; id++) {
     const job = jobById(id);
     if (job === null) continue;
@@ -318,13 +320,15 @@ export function forgetDone(): void {
 }
 
 function jobById(id: i32): Job | null {
-  for (let job = jobs; job !== null; job = job.next) if (job.id === id) return job;
+  for (let job: Job | null = jobs; job !== null; job = job!.next) if (job.id === id) return job;
   return null;
 }
 
 /** The newest stopped job, else the newest one. */
 function current(): Job | null {
-  for (let job = jobs; job !== null; job = job.next) if (jobState(job) === STOPPED) return job;
+  for (let job: Job | null = jobs; job !== null; job = job!.next) {
+    if (jobState(job) === STOPPED) return job;
+  }
   return jobs;
 }
 
@@ -334,8 +338,16 @@ export function findJob(name: usize): Job | null {
   if (at(name) === 0x25) name++;
   if (at(name) === 0 || at(name) === 0x25 || at(name) === 0x2b) return current();
   if (isDigit(at(name))) return jobById(parseNumber(name));
-  for (let job = jobs; job !== null; job = job.next) if (startsWith(job.text, name)) return job;
+  for (let job: Job | null = jobs; job !== null; job = job!.next) {
+    if (startsWith(job.text, name)) return job;
+  }
   return null;
+}
+
+/** The pid of the pipeline's last command, 0 if none was started. */
+export function lastPid(job: Job): i32 {
+  const last = job.processes;
+  return last === null ? 0 : last.pid;
 }
 
 /** The process group of a job. */
@@ -345,7 +357,7 @@ export function groupOf(job: Job): i32 {
 
 /** Lets a job go on, in the foreground (then its status is returned) or the background. */
 export function resumeJob(job: Job, foreground: bool): i32 {
-  for (let process = job.processes; process !== null; process = process.next) {
+  for (let process: Process | null = job.processes; process !== null; process = process!.next) {
     if (process.state === STOPPED) process.state = RUNNING;
   }
   job.background = !foreground;
@@ -361,8 +373,8 @@ export function resumeJob(job: Job, foreground: bool): i32 {
 /** Waits for one child by pid, or for a job; 127 if it is not ours, 128+n if a signal came. */
 export function waitFor(pid: i32, job: Job | null): i32 {
   let wanted = job;
-  for (let other = jobs; other !== null && wanted === null; other = other.next) {
-    for (let process = other.processes; process !== null; process = process.next) {
+  for (let other = jobs; other !== null && wanted === null; other = other!.next) {
+    for (let process: Process | null = other.processes; process !== null; process = process!.next) {
       if (process.pid === pid) wanted = other;
     }
   }
@@ -375,7 +387,7 @@ export function waitFor(pid: i32, job: Job | null): i32 {
 
 /** Waits for all background jobs that run. */
 export function waitForAll(): i32 {
-  for (let job = jobs; job !== null;) {
+  for (let job: Job | null = jobs; job !== null;) {
     if (jobState(job) === RUNNING && !waitWhileRunning(job, true)) return 128 + SIGINT;
     const next = job.next;
     if (jobState(job) === DONE) removeJob(job);
@@ -386,7 +398,9 @@ export function waitForAll(): i32 {
 
 /** Whether a job is stopped (an interactive shell warns before it leaves). */
 export function haveStopped(): bool {
-  for (let job = jobs; job !== null; job = job.next) if (jobState(job) === STOPPED) return true;
+  for (let job: Job | null = jobs; job !== null; job = job!.next) {
+    if (jobState(job) === STOPPED) return true;
+  }
   return false;
 }
 

@@ -145,7 +145,7 @@ function newWord(text: usize): Word {
 
 /** Skips blanks, comments and continued lines. */
 function skipBlanks(): void {
-  for (;;) {
+  while (true) {
     const byte = peek();
     if (byte === SPACE || byte === TAB) {
       input.position++;
@@ -161,7 +161,7 @@ function skipBlanks(): void {
 
 /** Skips blanks and newlines. */
 function skipLines(): void {
-  for (;;) {
+  while (true) {
     skipBlanks();
     if (peek() !== NEWLINE) return;
     takeNewline();
@@ -181,7 +181,7 @@ function takeNewline(): void {
 function readHereDocument(redirect: Redirect): void {
   const body = bytesNew();
   const delimiter = redirect.word;
-  for (;;) {
+  while (true) {
     if (peek() === 0) break; // the end of the input ends the document
     let start = input.position;
     while (peek() !== 0 && peek() !== NEWLINE) input.position++;
@@ -204,7 +204,7 @@ function readHereDocument(redirect: Redirect): void {
 /** and_or ((';' | '&' | newline) and_or)*; newlines part commands only inside compound commands. */
 function parseList(compound: bool): Node | null {
   let list: Node | null = null;
-  for (;;) {
+  while (true) {
     if (compound) skipLines();
     else skipBlanks();
     if (startsListEnd()) return list;
@@ -238,6 +238,7 @@ function parseList(compound: bool): Node | null {
     }
     if (!more) return list;
   }
+  return null;
 }
 
 /** The text since `begin`, without blanks at its end. */
@@ -285,7 +286,7 @@ function parsePipeline(): Node | null {
   if (problem !== 0 || first === null) return null;
   let last = first;
   let count = 1;
-  for (;;) {
+  while (true) {
     skipBlanks();
     if (peek() !== BAR || peekSecond() === BAR) break;
     input.position++;
@@ -349,10 +350,10 @@ function parseCompound(): Node | null {
     return parseSimple();
   }
   if (problem !== 0) return null;
-  let redirect = parseRedirect();
+  let redirect: Redirect | null = parseRedirect();
   let last: Redirect | null = null;
   while (redirect !== null && problem === 0) {
-    if (last === null) node.redirects = redirect;
+    if (last === null) node!.redirects = redirect;
     else last.next = redirect;
     last = redirect;
     redirect = parseRedirect();
@@ -420,7 +421,7 @@ function parseFor(): Node | null {
 function readWords(): Word | null {
   let first: Word | null = null;
   let last: Word | null = null;
-  for (;;) {
+  while (true) {
     skipBlanks();
     const text = readWord();
     if (text === 0) return first;
@@ -429,6 +430,7 @@ function readWords(): Word | null {
     else last.next = word;
     last = word;
   }
+  return null;
 }
 
 function parseCase(): Node | null {
@@ -443,12 +445,12 @@ function parseCase(): Node | null {
   skipLines();
   if (!takeKeyword(c`in`)) fail(c`syntax error: in is missing`);
   let last: CaseItem | null = null;
-  for (;;) {
+  while (true) {
     skipLines();
     if (problem !== 0 || takeKeyword(c`esac`)) return node;
     if (peek() === OPEN) input.position++;
     const item = changetype<CaseItem>(arenaZeroed(arena, offsetof<CaseItem>()));
-    for (;;) {
+    while (true) {
       skipBlanks();
       const text = readWord();
       if (text === 0) {
@@ -475,6 +477,7 @@ function parseCase(): Node | null {
     else last.next = item;
     last = item;
   }
+  return null;
 }
 
 /** Whether `count` bytes are the name of a variable. */
@@ -492,7 +495,7 @@ function parseSimple(): Node | null {
   let lastWord: Word | null = null;
   let lastAssignment: Word | null = null;
   let lastRedirect: Redirect | null = null;
-  for (;;) {
+  while (true) {
     const redirect = parseRedirect();
     if (problem !== 0) return null;
     if (redirect !== null) {

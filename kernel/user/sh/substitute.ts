@@ -43,7 +43,7 @@ export function substituteCommand(text: usize, count: u32): Bytes {
     close(reading);
     return output;
   }
-  for (;;) {
+  while (true) {
     const done = read(reading, BUFFER, 4096);
     if (done === -EINTR) continue;
     if (done <= 0) break;

@@ -30,7 +30,7 @@ export class Variable {
 @unmanaged
 export class ShellFunction {
   name: usize;
-  body: Node;
+  body!: Node;
   next: ShellFunction | null;
 }
 
@@ -73,7 +73,7 @@ export function copyStrings(values: usize, count: i32): usize {
 
 /** The variable of that name, or null. */
 export function lookUp(name: usize): Variable | null {
-  for (let variable = variables; variable !== null; variable = variable.next) {
+  for (let variable: Variable | null = variables; variable !== null; variable = variable!.next) {
     if (equal(variable.name, name)) return variable;
   }
   return null;
@@ -109,7 +109,7 @@ export function assign(name: usize, value: usize): bool {
 /** Removes a variable; false if it is read-only. */
 export function unset(name: usize): bool {
   let before: Variable | null = null;
-  for (let variable = variables; variable !== null; variable = variable.next) {
+  for (let variable: Variable | null = variables; variable !== null; variable = variable!.next) {
     if (equal(variable.name, name)) {
       if (variable.readonly) return false;
       if (before === null) variables = variable.next;
@@ -140,10 +140,12 @@ export function importEnvironment(envp: usize): void {
 /** The environment for a command: a 0-ended array of `name=value`, on the heap (the caller is about to exec). */
 export function exportEnvironment(): usize {
   let count: u32 = 0;
-  for (let variable = variables; variable !== null; variable = variable.next) count++;
+  for (let variable: Variable | null = variables; variable !== null; variable = variable!.next) {
+    count++;
+  }
   const result = allocate((count + 1) << 2);
   let slot = result;
-  for (let variable = variables; variable !== null; variable = variable.next) {
+  for (let variable: Variable | null = variables; variable !== null; variable = variable!.next) {
     if (!variable.exported || variable.value === 0) continue;
     const name = length(variable.name);
     const entry = allocate(name + length(variable.value) + 2);
@@ -160,10 +162,12 @@ export function exportEnvironment(): usize {
 /** The variables in order of their names: a 0-ended array of Variable, on the heap. */
 export function sortedVariables(): usize {
   let count: u32 = 0;
-  for (let variable = variables; variable !== null; variable = variable.next) count++;
+  for (let variable: Variable | null = variables; variable !== null; variable = variable!.next) {
+    count++;
+  }
   const result = allocate((count + 1) << 2);
   let filled: u32 = 0;
-  for (let variable = variables; variable !== null; variable = variable.next) {
+  for (let variable: Variable | null = variables; variable !== null; variable = variable!.next) {
     let slot = filled++;
     for (; slot > 0; slot--) {
       const before = changetype<Variable>(load<usize>(result + (slot - 1 << 2)));
@@ -192,7 +196,11 @@ export function defineFunction(name: usize, body: Node): void {
 
 /** The function of that name, or null. */
 export function findFunction(name: usize): ShellFunction | null {
-  for (let definition = functions; definition !== null; definition = definition.next) {
+  for (
+    let definition: ShellFunction | null = functions;
+    definition !== null;
+    definition = definition!.next
+  ) {
     if (equal(definition.name, name)) return definition;
   }
   return null;
