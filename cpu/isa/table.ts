@@ -114,7 +114,7 @@ const TWO_BYTE: readonly Row[] = [
   ["0F BA /4", "bt", "Ev Ib"], ["0F BA /5", "bts", "Ev Ib", "L"], ["0F BA /6", "btr", "Ev Ib", "L"], ["0F BA /7", "btc", "Ev Ib", "L"],
   ["0F BB", "btc", "Ev Gv", "L"], ["0F BC", "bsf", "Gv Ev"], ["0F BD", "bsr", "Gv Ev"], ["0F BE", "movsx", "Gv Eb"], ["0F BF", "movsx", "Gv Ew"],
   ["0F C0", "xadd", "Eb Gb", "L"], ["0F C1", "xadd", "Ev Gv", "L"], ["0F C7 /1 m", "cmpxchg8b", "M", "L"],
-  ["0F C8+r", "bswap", "Zd"],
+  ["0F C8+r", "bswap", "Zv"],
 ];
 
 /** All rows but the x87's. */

@@ -41,7 +41,7 @@ export function pattern(row: Row): Pattern {
     else {
       if (word.endsWith("+r") || word.endsWith("+i")) plus = true;
       const byte = parseInt(word, 16);
-      if (bytes.length === 1 && (bytes[0] as number & 0xf8) === 0xd8) second = byte;
+      if (bytes.length === 1 && ((bytes[0] as number) & 0xf8) === 0xd8) second = byte;
       else bytes.push(byte);
     }
   }
@@ -138,7 +138,9 @@ export function dataAddress(random: Random, size: number, aligned: boolean): num
 
 function lowAddress(random: Random, size: number, aligned: boolean): number {
   const { low } = REGIONS;
-  if (random.oneIn(12)) return (low.start + low.bytes - (aligned ? 8 : random.below(size + 1))) & 0xffff;
+  if (random.oneIn(12)) {
+    return (low.start + low.bytes - (aligned ? 8 : random.below(size + 1))) & 0xffff;
+  }
   const offset = random.below(low.bytes - 16);
   return low.start + (aligned || random.oneIn(2) ? offset & ~15 : offset);
 }
@@ -163,7 +165,11 @@ function memoryOperand(d: Draft, reg: number, target: number, wide: boolean, out
     if (mod === 0 && rm === 6) return little(target, 2, out);
     const base = [3, 3, 5, 5, 6, 7, 5, 3][rm] as number;
     const index = rm < 4 ? 6 + (rm & 1) : -1;
-    const displacement = mod === 0 ? 0 : mod === 1 ? random.below(256) - 128 : random.below(0x10000);
+    const displacement = mod === 0
+      ? 0
+      : mod === 1
+      ? random.below(256) - 128
+      : random.below(0x10000);
     const rest = index < 0 ? 0 : gpr[index] as number;
     gpr[base] = ((random.word() << 16) | ((target - rest - displacement) & 0xffff)) >>> 0;
     return little(displacement, mod, out);
@@ -206,12 +212,13 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
   const wide = !random.oneIn(operands.some((o) => /^[EMO]/.test(o)) || string ? 5 : 30);
   const operandSize = size66 ? 2 : 4;
   const hasModrm = p.second >= 0 || p.extension >= 0 || p.form !== "" ||
-    operands.some((o) => /^[EGMRC]/.test(o) && o !== "CL" || o === "Sw");
+    operands.some((o) => /^([EGMRCD][bwdvqt]|M|Sw)$/.test(o));
   const memoryToken = operands.find((o) => /^[EMO]/.test(o));
-  let isMemory = memoryToken !== undefined && !memoryToken.startsWith("O") && p.second < 0 &&
-    (p.form === "m" || (p.form !== "r" && (memoryToken.startsWith("M") ? !random.oneIn(10) : random.below(10) < 6)));
-  if (p.second < 0 && hasModrm && memoryToken === undefined && !operands.includes("Rd")) {
-    isMemory = p.form === "m";
+  let isMemory = p.form === "m";
+  if (p.form === "" && memoryToken !== undefined && !memoryToken.startsWith("O") && p.second < 0) {
+    // With a register operand 62h, C4h and C5h begin other instructions on the processors of today.
+    const vector = p.bytes.length === 1 && [0x62, 0xc4, 0xc5].includes(p.bytes[0] as number);
+    isMemory = vector || (memoryToken.startsWith("M") ? !random.oneIn(10) : random.below(10) < 6);
   }
   const width = (token: string): number => {
     if (token === "M") return M_BYTES[operation] ?? 4;
@@ -252,11 +259,15 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
   if (p.second >= 0) out.push(p.second + (p.plus ? random.below(8) : 0));
   else if (hasModrm) {
     let reg = p.extension >= 0 ? p.extension : random.below(8);
-    if (operands.includes("Sw") && (d.sequence || random.below(4) > 0)) reg = random.pick([0, 1, 2, 3, 4, 5]);
+    if (operands.includes("Sw") && (d.sequence || random.below(4) > 0)) {
+      reg = random.pick([0, 1, 2, 3, 4, 5]);
+    }
     if (isMemory) {
       const bytes = width(memoryToken as string);
       const aligned = lock || operation === "xchg" || prefixes.includes(0xf0);
-      const target = wide ? dataAddress(random, bytes, aligned) : lowAddress(random, bytes, aligned);
+      const target = wide
+        ? dataAddress(random, bytes, aligned)
+        : lowAddress(random, bytes, aligned);
       memoryOperand(d, reg, target, wide, out);
       operandAt(p, d, target, operandSize);
       bitOffset(p, d, reg);
@@ -266,7 +277,9 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
   for (const token of operands) {
     switch (token) {
       case "Ib":
-        count = operation === "int" && random.below(4) > 0 ? random.pick([1, 3, 4, 5, 8]) : random.operand() & 0xff;
+        count = operation === "int" && random.below(4) > 0
+          ? random.pick([1, 3, 4, 5, 8])
+          : random.operand() & 0xff;
         if (operation === "int" && count === 0x80) count = 0x81;
         out.push(count);
         break;
@@ -277,7 +290,13 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
         out.push(random.oneIn(3) ? random.below(256) : random.below(4));
         break;
       case "Iw":
-        little(operation === "enter" || operation.startsWith("ret") ? random.below(64) : random.operand(), 2, out);
+        little(
+          operation === "enter" || operation.startsWith("ret")
+            ? random.below(64)
+            : random.operand(),
+          2,
+          out,
+        );
         break;
       case "Iz":
         little(random.operand(), operandSize, out);
@@ -286,18 +305,23 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
         count = 1;
         break;
       case "CL":
-        count = gpr[1] as number & 0xff;
+        count = (gpr[1] as number) & 0xff;
         break;
+      // Not back to itself or its prefixes: that would not end.
       case "Jb":
-        little(random.word(), 1, out);
+        little(random.below(0xf0), 1, out);
         break;
       case "Jz":
-        little(random.below(0x400) - 0x200, operandSize, out);
+        little(random.below(0x400) - (random.oneIn(2) ? 0x410 : 0), operandSize, out);
         break;
       case "Ob":
       case "Ov": {
         const bytes = width(token);
-        little(wide ? dataAddress(random, bytes, false) : lowAddress(random, bytes, false), wide ? 4 : 2, out);
+        little(
+          wide ? dataAddress(random, bytes, false) : lowAddress(random, bytes, false),
+          wide ? 4 : 2,
+          out,
+        );
         break;
       }
       case "Ap":
@@ -315,7 +339,9 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
 }
 
 function selector(random: Random, good: number): number {
-  return random.below(4) > 0 ? good : random.pick([0, 1, 2, 3, USER_CS, USER_DS, USER_DS & ~3, USER_CS & ~3, 0xfff8]);
+  return random.below(4) > 0
+    ? good
+    : random.pick([0, 1, 2, 3, USER_CS, USER_DS, USER_DS & ~3, USER_CS & ~3, 0xfff8]);
 }
 
 /** Sets up implicit operands: string and stack addresses, counts, dividends. */
@@ -327,26 +353,36 @@ function prepare(
   const { random, gpr } = d;
   const { operandSize, wide } = how;
   const address = (size: number): number =>
-    wide ? dataAddress(random, size, false) : (random.word() << 16 | lowAddress(random, size, false)) >>> 0;
+    wide
+      ? dataAddress(random, size, false)
+      : (random.word() << 16 | lowAddress(random, size, false)) >>> 0;
   if (STRINGS.has(p.operation)) {
     if (random.oneIn(2)) d.eflags ^= 0x400;
     gpr[6] = address(4);
     gpr[7] = random.oneIn(3) ? (gpr[6] + random.below(9) - 4) >>> 0 : address(4);
-    if (how.repeat) gpr[1] = wide ? random.below(24) : ((random.word() << 16) | random.below(24)) >>> 0;
+    if (how.repeat) {
+      gpr[1] = wide ? random.below(24) : ((random.word() << 16) | random.below(24)) >>> 0;
+    }
     if (p.operation.startsWith("scas") && random.oneIn(2)) gpr[0] = 0;
     return;
   }
   if (/^(ro|rc|sh|sa)/.test(p.operation) && random.oneIn(2)) {
-    gpr[1] = ((gpr[1] as number & ~0xff) | random.below(66)) >>> 0;
+    gpr[1] = (((gpr[1] as number) & ~0xff) | random.below(66)) >>> 0;
   }
   switch (p.operation) {
+    case "pushSegment":
+      // Processors since the P6 write two of the four bytes: the rest is left alone (SDM vol. 2, PUSH).
+      d.patches.push({ address: (gpr[4] as number) - 4, bytes: new Uint8Array(4) });
+      break;
     case "xlat":
-      gpr[3] = (address(1) - (gpr[0] as number & 0xff)) >>> 0;
+      gpr[3] = (address(1) - ((gpr[0] as number) & 0xff)) >>> 0;
       break;
     case "div":
     case "idiv":
       // Half of the dividends are small enough for the quotient to fit.
-      if (random.oneIn(2)) gpr[2] = p.operation === "idiv" && random.oneIn(2) ? 0xffffffff : random.below(3);
+      if (random.oneIn(2)) {
+        gpr[2] = p.operation === "idiv" && random.oneIn(2) ? 0xffffffff : random.below(3);
+      }
       if (how.size === 1 && random.oneIn(2)) gpr[0] = random.below(0x400);
       break;
     case "leave":
@@ -492,7 +528,8 @@ const NOT_IN_SEQUENCE =
 export function sequencePatterns(patterns: readonly Pattern[]): Pattern[] {
   return patterns.filter((p) =>
     comparable(p) && !NOT_IN_SEQUENCE.test(p.operation) && p.second < 0 &&
-    !/^D[89A-F] /.test(p.row[0]) && undefinedFlags(p.operation, 4, 3) === 0 && !STRINGS.has(p.operation)
+    !/^D[89A-F] /.test(p.row[0]) && undefinedFlags(p.operation, 4, 3) === 0 &&
+    !STRINGS.has(p.operation)
   );
 }
 

@@ -89,9 +89,9 @@ static u8 alternateStack[65536] __attribute__((aligned(64)));
 u8 fpuImage[108] __attribute__((aligned(16)));
 extern void trampoline(void);
 extern void restore(void);
-u32 caseEip;
-/* FRSTOR changes no flag and no register but the FPU's; JMP neither. */
-__asm__("trampoline: frstor fpuImage; jmp *caseEip\nrestore: movl $173, %eax; int $0x80");
+u32 caseEip, caseEsp, caseFlags;
+/* FRSTOR, MOV and JMP change no flag. POPF sets NT and ID, which a return from a signal handler leaves alone. */
+__asm__("trampoline: frstor fpuImage; movl $caseFlags, %esp; popfl; movl caseEsp, %esp; jmp *caseEip\nrestore: movl $173, %eax; int $0x80");
 
 static const struct { u32 at, bytes; } regions[] = {
   { CODE, CODE_BYTES }, { DATA, DATA_BYTES }, { STACK, STACK_BYTES }, { LOW, LOW_BYTES },
@@ -175,8 +175,8 @@ static void handler(int signal, void *info, struct ucontext *context) {
   }
   memcpy(fpuImage, t->fpu, 108);
   m->eax = t->gpr[0]; m->ecx = t->gpr[1]; m->edx = t->gpr[2]; m->ebx = t->gpr[3];
-  m->esp = t->gpr[4]; m->ebp = t->gpr[5]; m->esi = t->gpr[6]; m->edi = t->gpr[7];
-  m->eflags = t->eflags; m->eip = (u32)trampoline; caseEip = t->eip;
+  caseEsp = t->gpr[4]; m->ebp = t->gpr[5]; m->esi = t->gpr[6]; m->edi = t->gpr[7];
+  caseFlags = t->eflags; m->eflags = 0x202; m->eip = (u32)trampoline; caseEip = t->eip;
   m->cs = 0x23; m->ds = m->es = m->ss = 0x2b; m->fs = m->gs = 0;
 }
 

@@ -323,10 +323,11 @@ const bound: Semantics = {
     x.readSigned(0).f.set(index);
     const linear = x.linear(1, 2 * size, false);
     f.get(linear).i32(size).add().set(second);
+    // The upper bound is not read when the index is below the lower one.
     f.get(index);
-    x.readLinear(linear, size).signExtend(size).f.op("i32.lt_s");
-    f.get(index);
-    x.readLinear(second, size).signExtend(size).f.op("i32.gt_s").or().if(undefined, false);
+    x.readLinear(linear, size).signExtend(size).f.op("i32.lt_s").if(undefined, false);
+    x.fault(5).f.end().get(index);
+    x.readLinear(second, size).signExtend(size).f.op("i32.gt_s").if(undefined, false);
     x.fault(5).f.end();
   },
 };

@@ -211,8 +211,12 @@ const byteSwap: Semantics = {
   emit(x: Emitter): void {
     const { f } = x;
     const value = x.local();
-    x.read(0).f.tee(value).i32(8).op("i32.rotl").i32(0x00ff00ff).and();
-    f.get(value).i32(8).op("i32.rotr").i32(0xff00ff00 | 0).and().or().set(value);
+    // With a 16-bit operand the result is undefined; Intel's processors leave 0.
+    if (x.size(0) === 2) f.i32(0).set(value);
+    else x.read(0).f.tee(value).i32(8).op("i32.rotl").i32(0x00ff00ff).and();
+    if (x.size(0) === 4) {
+      f.get(value).i32(8).op("i32.rotr").i32(0xff00ff00 | 0).and().or().set(value);
+    }
     x.write(0, value);
   },
 };

@@ -19,6 +19,8 @@ import {
   ESI,
   EXIT,
   EXIT_REASON,
+  FLAGS_AUX,
+  FLAGS_RESULT,
   LINK_SLOT,
   RECORD,
 } from "../../state/layout.ts";
@@ -73,8 +75,9 @@ const load: Element = (x, size, step) => {
 
 const compare: Element = (x, size, step) => {
   const [a, b, difference] = [x.local(), x.local(), x.local()];
-  x.readLinear(element(x, ESI, size, false), size).f.set(a);
+  // ES:EDI first, so that it is the address of #PF when both fault: as Intel's processors do.
   x.readLinear(element(x, EDI, size, false), size).f.set(b);
+  x.readLinear(element(x, ESI, size, false), size).f.set(a);
   x.f.get(a).get(b).sub().set(difference);
   x.flagsSub(a, b, difference, size);
   advance(x, ESI, step);
@@ -104,9 +107,13 @@ function string(body: Element, bytes: boolean, compares: boolean): Semantics {
         return;
       }
       const [count, left] = [x.local(), x.local()];
+      const [result, aux] = [x.local(), x.local()];
+      if (compares) f.loadAt(FLAGS_RESULT).set(result).loadAt(FLAGS_AUX).set(aux);
       x.register(ECX, x.form.addressSize).f.tee(count).if();
       f.i32(CHUNK).set(left);
       f.block().loop();
+      // A fault in the middle leaves the flags of before the instruction (as processors do).
+      if (compares) f.i32(0).get(result).store(FLAGS_RESULT).i32(0).get(aux).store(FLAGS_AUX);
       body(x, size, step);
       f.get(count).i32(1).sub().set(count);
       x.setRegister(ECX, count, x.form.addressSize);
@@ -114,6 +121,7 @@ function string(body: Element, bytes: boolean, compares: boolean): Semantics {
       f.get(count).eqz().brIf(1);
       if (compares) x.condition(x.form.repeat === 0xf3 ? 5 : 4).f.brIf(1);
       f.get(left).i32(1).sub().tee(left).brIf(0);
+      if (compares) f.i32(0).get(result).store(FLAGS_RESULT).i32(0).get(aux).store(FLAGS_AUX);
       suspend(x);
       f.end().end().end();
       x.forgetFlags();

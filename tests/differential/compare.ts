@@ -1,0 +1,96 @@
+/**
+ * Compares what two engines did with a case.
+ * @module
+ */
+import { type Outcome, REGIONS, type TestCase } from "./case.ts";
+
+/** Frames of faults have RF set; our engine looks at the state before the frame is made. */
+const RF = 0x10000;
+/** #PF error code: instruction fetch; reported only by processors with no-execute pages. */
+const FETCH = 0x10;
+const PAGE_FAULT = 14;
+const REGISTERS = ["EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"];
+const SEGMENTS = ["ES", "CS", "SS", "DS", "FS", "GS"];
+
+function hex(value: number): string {
+  return (value >>> 0).toString(16);
+}
+
+/** True when the native run ended by something that an i386 does not have: a page that may not be executed. */
+export function beyondI386(native: Outcome): boolean {
+  return native.vector === PAGE_FAULT && (native.errorCode & (FETCH | 1)) === (FETCH | 1);
+}
+
+/** The differences, empty if there are none. `fpu`: compare the x87 state too. */
+export function compare(
+  test: TestCase,
+  native: Outcome,
+  ours: Outcome,
+  fpu = false,
+): string[] {
+  const out: string[] = [];
+  const say = (what: string, a: number, b: number): void => {
+    if (a !== b) out.push(`${what}: native ${hex(a)}, ours ${hex(b)}`);
+  };
+  say("vector", native.vector, ours.vector);
+  if (native.vector < 0 || out.length > 0) return out;
+  say("error code", native.errorCode & ~FETCH, ours.errorCode & ~FETCH);
+  say("fault address", native.address, ours.address);
+  say("EIP", native.eip, ours.eip);
+  const flagMask = ~(test.undefinedFlags | RF);
+  say("EFLAGS", native.eflags & flagMask, ours.eflags & flagMask);
+  for (let i = 0; i < 8; i++) {
+    if ((test.undefinedRegisters ?? 0) >> i & 1) continue;
+    say(REGISTERS[i] as string, native.gpr[i] as number, ours.gpr[i] as number);
+  }
+  for (let i = 0; i < 6; i++) {
+    say(SEGMENTS[i] as string, native.segments[i] as number, ours.segments[i] as number);
+  }
+  say("words changed", native.changed, ours.changed);
+  for (const address of new Set([...native.memory.keys(), ...ours.memory.keys()])) {
+    const [a, b] = [native.memory.get(address), ours.memory.get(address)];
+    if (a !== b && ours.memory.size <= 64) {
+      out.push(
+        `memory ${hex(address)}: native ${a === undefined ? "unchanged" : hex(a)}, ` +
+          `ours ${b === undefined ? "unchanged" : hex(b)}`,
+      );
+    }
+  }
+  if (fpu) out.push(...compareFpu(native, ours));
+  return out;
+}
+
+/** Differences of the x87 state. */
+function compareFpu(native: Outcome, ours: Outcome): string[] {
+  const out: string[] = [];
+  const say = (what: string, a: number, b: number): void => {
+    if (a !== b) out.push(`${what}: native ${hex(a)}, ours ${hex(b)}`);
+  };
+  say("FCW", native.fpu.control, ours.fpu.control);
+  say("FSW", native.fpu.status, ours.fpu.status);
+  say("FTW", native.fpu.tag, ours.fpu.tag);
+  say("FIP", native.fpu.ip, ours.fpu.ip);
+  for (let i = 0; i < 8; i++) {
+    const [a, b] = [native, ours].map((o) => realText(o.fpu.registers, i));
+    if (a !== b) out.push(`ST(${i}): native ${a}, ours ${b}`);
+  }
+  return out;
+}
+function realText(registers: Uint8Array, i: number): string {
+  const view = new DataView(registers.buffer, registers.byteOffset + i * 10, 10);
+  return `${hex(view.getUint16(8, true)).padStart(4, "0")}:` +
+    view.getBigUint64(0, true).toString(16).padStart(16, "0");
+}
+
+/** A case in a form from which it can be repeated by hand. */
+export function describe(test: TestCase): string {
+  const registers = [...test.gpr].map((value, i) => `${REGISTERS[i]}=${hex(value)}`).join(" ");
+  const patches = test.patches.map(({ address, bytes }) =>
+    ` [${hex(address)}]=${[...bytes].map((b) => b.toString(16).padStart(2, "0")).join(" ")}`
+  ).join("");
+  const code = [...test.code].map((b) => b.toString(16).padStart(2, "0")).join(" ");
+  const where = hex(test.eip - REGIONS.code.start);
+  return `${test.name}\n  code+${where}: ${code}\n  ${registers} EFLAGS=${
+    hex(test.eflags)
+  }${patches}`;
+}

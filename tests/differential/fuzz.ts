@@ -1,0 +1,128 @@
+/**
+ * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--seed N] [--count N]
+ * [--only OPERATION] [--show N]`. Count is cases a row. Prints differences, and forms × cases at the end.
+ * @module
+ */
+import { type Engine, type Outcome, type TestCase } from "./case.ts";
+import { beyondI386, compare, describe } from "./compare.ts";
+import {
+  comparable,
+  type Pattern,
+  pattern,
+  sequenceCase,
+  sequencePatterns,
+  singleCase,
+} from "./generate.ts";
+import { InterpreterEngine } from "./interpreter.ts";
+import { NativeEngine, startNative } from "./native.ts";
+import { Random } from "./random.ts";
+import { INTEGER } from "../../cpu/isa/table.ts";
+
+/** What a comparison of many cases found. */
+export interface Report {
+  cases: number;
+  /** Cases that ended as a normal instruction does, by the INT3 behind them. */
+  completed: number;
+  skipped: number;
+  /** Cases by row. */
+  readonly rows: Map<string, number>;
+  readonly differences: { test: TestCase; native: Outcome; ours: Outcome; text: string[] }[];
+}
+
+/** Runs cases on both engines and compares them. */
+export async function compareCases(
+  cases: readonly TestCase[],
+  engines: { native: Engine; ours: Engine },
+  options: { fpu: boolean; report: Report },
+): Promise<void> {
+  const { report, fpu } = options;
+  const natives = await engines.native.run(cases);
+  const runnable = cases.filter((_, i) => !beyondI386(natives[i] as Outcome));
+  const ours = await engines.ours.run(runnable);
+  report.skipped += cases.length - runnable.length;
+  let at = 0;
+  for (const [i, test] of cases.entries()) {
+    const native = natives[i] as Outcome;
+    if (beyondI386(native)) continue;
+    const our = ours[at++] as Outcome;
+    report.cases++;
+    if (native.vector === 3) report.completed++;
+    const text = compare(test, native, our, fpu);
+    if (text.length > 0) report.differences.push({ test, native, ours: our, text });
+  }
+}
+
+/** An empty report. */
+export function newReport(): Report {
+  return { cases: 0, completed: 0, skipped: 0, rows: new Map(), differences: [] };
+}
+
+/** Single-instruction cases for each row, then sequences. */
+export async function compareInteger(
+  engines: { native: Engine; ours: InterpreterEngine },
+  options: { seed: number; count: number; only?: string | undefined },
+): Promise<Report> {
+  const report = newReport();
+  const random = new Random(options.seed);
+  const patterns = INTEGER.map(pattern).filter((p) =>
+    comparable(p) && !engines.ours.missing.has(p.operation)
+  );
+  const chosen = patterns.filter((p) => !options.only || p.operation === options.only);
+  for (const p of chosen) {
+    const cases = Array.from({ length: options.count }, () => singleCase(p, random));
+    report.rows.set(p.row.join(" | "), cases.length);
+    await compareCases(cases, engines, { fpu: false, report });
+  }
+  const middle = sequencePatterns(patterns);
+  const lasts: Pattern[] = sequencePatterns(chosen);
+  if (lasts.length > 0) {
+    const cases = Array.from(
+      { length: options.count * 20 },
+      () => sequenceCase(middle, random.pick(lasts), random),
+    );
+    await compareCases(cases, engines, { fpu: false, report });
+  }
+  return report;
+}
+
+function option(name: string): string | undefined {
+  const at = Deno.args.indexOf(`--${name}`);
+  return at < 0 ? undefined : Deno.args[at + 1];
+}
+
+async function main(): Promise<void> {
+  const native = await startNative();
+  if (!(native instanceof NativeEngine)) {
+    console.error(native.missing);
+    Deno.exit(1);
+  }
+  const ours = new InterpreterEngine();
+  const started = performance.now();
+  const report = await compareInteger({ native, ours }, {
+    seed: Number(option("seed") ?? 1),
+    count: Number(option("count") ?? 200),
+    only: option("only"),
+  });
+  await native[Symbol.asyncDispose]();
+  const byRow = new Map<string, typeof report.differences>();
+  for (const difference of report.differences) {
+    const list = byRow.get(difference.test.name) ?? [];
+    list.push(difference);
+    byRow.set(difference.test.name, list);
+  }
+  for (const [name, list] of byRow) {
+    console.log(`\n${name}: ${list.length} differences`);
+    for (const { test, text } of list.slice(0, Number(option("show") ?? 1))) {
+      console.log(`${describe(test)}\n    ${text.join("\n    ")}`);
+    }
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(
+    `\n${report.rows.size} rows, ${report.cases} cases (${report.completed} completed, ` +
+      `${report.skipped} skipped), ${report.differences.length} differences, ${seconds} s`,
+  );
+  if (ours.missing.size > 0) console.log(`not there yet: ${[...ours.missing].join(" ")}`);
+  if (report.differences.length > 0) Deno.exitCode = 1;
+}
+
+if (import.meta.main) main();

@@ -1,0 +1,219 @@
+/**
+ * Our processor as an engine: the core at CPL 3 in flat segments with paging, on the same addresses as the
+ * native process. Exceptions are caught at delivery instead of going through an IDT, so that a case needs
+ * no guest code around it.
+ * @module
+ */
+import { Core } from "../../cpu/execute/core.ts";
+import { Engine as CodeEngine } from "../../cpu/execute/engine.ts";
+import { Handlers } from "../../cpu/execute/handlers.ts";
+import { integerAssists } from "../../cpu/execute/assists.ts";
+import type { Assists } from "../../cpu/execute/assist.ts";
+import { integerSemantics } from "../../cpu/execute/semantics/mod.ts";
+import { Decoder } from "../../cpu/isa/decode.ts";
+import type { Row } from "../../cpu/isa/row.ts";
+import { INTEGER } from "../../cpu/isa/table.ts";
+import * as L from "../../cpu/state/layout.ts";
+import {
+  background,
+  type Engine,
+  type FpuOutcome,
+  initialFpu,
+  type Outcome,
+  REGIONS,
+  type TestCase,
+  USER_CS,
+  USER_DS,
+} from "./case.ts";
+import { regionMemory } from "./region_memory.ts";
+
+/** Where the regions are in physical memory; page tables and GDT are below. */
+const PHYSICAL = { code: 0x10000, data: 0x12000, readOnly: 0x14000, stack: 0x15000, low: 0x16000 };
+const WRITABLE = ["code", "data", "stack", "low"] as const;
+const RAM = 0x20000;
+/** Instructions after which a case counts as stuck. */
+const LIMIT = 20_000;
+
+export class InterpreterEngine implements Engine {
+  readonly name = "interpreter";
+  readonly core: Core;
+  /** Operations that have neither semantics nor assist yet: cases with them prove nothing. */
+  readonly missing: ReadonlySet<string>;
+  readonly #engine: CodeEngine;
+  readonly #initial = new Uint8Array(RAM);
+  #ended = false;
+  #vector = 0;
+  #errorCode = 0;
+  #address = 0;
+
+  constructor() {
+    const core = new Core({
+      ramBytes: RAM,
+      bus: {
+        readPort: () => 0xff,
+        writePort: () => {},
+        readMemory: () => 0xff,
+        writeMemory: () => {},
+        acknowledgeInterrupt: () => 0x20,
+      },
+    });
+    this.core = core;
+    const rows: readonly Row[] = INTEGER;
+    const decoder = new Decoder(rows);
+    const handlers = new Handlers(decoder, integerSemantics);
+    const known: Assists = { ...integerAssists, ...softwareInterrupts };
+    const missing = handlers.assists.filter((name) => known[name] === undefined);
+    this.missing = new Set(missing);
+    const assists: Assists = {
+      ...Object.fromEntries(missing.map((name) => [name, (c: Core) => c.raise(6)])),
+      ...known,
+    };
+    core.memory = regionMemory(core, PHYSICAL);
+    core.events = {
+      deliver: (fault) => {
+        this.#end(fault.vector, fault.errorCode, fault.address);
+        return true;
+      },
+      interrupt: () => false,
+    };
+    this.#engine = new CodeEngine(core, {
+      decoder,
+      handlers,
+      assists,
+      module: new WebAssembly.Module(handlers.build(L.memoryPages(RAM))),
+    });
+    core.code = this.#engine;
+    for (const [name, { start, bytes }] of Object.entries(REGIONS)) {
+      const at = PHYSICAL[name as keyof typeof PHYSICAL];
+      if (name === "code") this.#initial.fill(0xcc, at, at + bytes);
+      else this.#initial.set(background(start, bytes), at);
+    }
+    core.u8.set(this.#initial, L.RAM_BASE);
+    core.i32[L.CR0 >> 2] = 0x80000033 | 0;
+  }
+
+  #end(vector: number, errorCode: number, address: number): void {
+    this.#ended = true;
+    this.#vector = vector;
+    this.#errorCode = errorCode;
+    this.#address = address;
+    this.core.i32[L.HALTED >> 2] = 1;
+  }
+
+  // deno-lint-ignore require-await -- the interface is the native engine's
+  async run(cases: readonly TestCase[]): Promise<Outcome[]> {
+    return cases.map((test) => this.runCase(test));
+  }
+
+  /** Runs one case. */
+  runCase(test: TestCase): Outcome {
+    const { core } = this;
+    const expected = this.#load(test);
+    this.#ended = false;
+    this.#engine.run(LIMIT);
+    core.i32[L.HALTED >> 2] = 0;
+    core.shutdown = false;
+    const memory = new Map<number, number>();
+    for (const name of WRITABLE) {
+      const { start, bytes } = REGIONS[name];
+      const at = (L.RAM_BASE + PHYSICAL[name]) >> 2;
+      const was = PHYSICAL[name] >> 2;
+      for (let i = 0; i < bytes / 4; i++) {
+        const value = core.u32[at + i] as number;
+        if (value !== expected[was + i]) memory.set(start + i * 4, value);
+      }
+    }
+    return {
+      vector: this.#ended ? this.#vector : -1,
+      errorCode: this.#ended ? Math.max(this.#errorCode, 0) : 0,
+      address: this.#ended && this.#vector === 14 ? this.#address >>> 0 : 0,
+      gpr: core.u32.slice(L.GPR >> 2, (L.GPR >> 2) + 8),
+      eflags: core.eflags >>> 0,
+      eip: core.eip,
+      segments: [L.ES, L.CS, L.SS, L.DS, L.FS, L.GS].map((s) => core.selector(s)),
+      fpu: readFpu(core),
+      memory,
+      changed: memory.size,
+    };
+  }
+
+  /** Puts a case in place; returns what memory holds before it runs. */
+  #load(test: TestCase): Uint32Array {
+    const { core } = this;
+    const image = this.#initial.slice();
+    const place = (address: number, bytes: Uint8Array): void => {
+      for (const [i, byte] of bytes.entries()) {
+        for (const name of WRITABLE) {
+          const offset = address + i - REGIONS[name].start;
+          if (offset >= 0 && offset < REGIONS[name].bytes) image[PHYSICAL[name] + offset] = byte;
+        }
+      }
+    };
+    place(test.eip, test.code);
+    for (const { address, bytes } of test.patches) place(address, bytes);
+    core.u8.set(image.subarray(PHYSICAL.code), L.RAM_BASE + PHYSICAL.code);
+    core.codeWritten(PHYSICAL.code, RAM - PHYSICAL.code);
+    for (let i = 0; i < 8; i++) core.setGpr(i, test.gpr[i] ?? 0);
+    core.eflags = test.eflags;
+    core.eip = test.eip;
+    core.cpl = 3;
+    core.setSegment(L.CS, USER_CS, 0, 0xffffffff, 0xc0fb);
+    for (const s of [L.ES, L.SS, L.DS]) core.setSegment(s, USER_DS, 0, 0xffffffff, 0xc0f3);
+    for (const s of [L.FS, L.GS]) core.setSegment(s, 0, 0, 0, 0);
+    core.updateMode();
+    writeFpu(core, test.fpu ?? initialFpu());
+    return new Uint32Array(image.buffer);
+  }
+}
+
+/** INT n at CPL 3 when only the gates 3 and 4 may be used, as under Linux. */
+const softwareInterrupts: Assists = {
+  int3: (core) => trap(core, 3),
+  int1: (core) => trap(core, 1),
+  into: (core) => {
+    if (core.eflags & 0x800) trap(core, 4);
+  },
+  int: (core, { immediate }) => {
+    const vector = immediate & 0xff;
+    if (vector === 3 || vector === 4) trap(core, vector);
+    core.raise(13, vector * 8 + 2);
+  },
+};
+function trap(core: Core, vector: number): never {
+  core.fault.set(vector);
+  core.fault.trap = true;
+  throw core.fault;
+}
+
+/** Loads the x87 state from a 32-bit FSAVE image. */
+function writeFpu(core: Core, image: Uint8Array): void {
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  const status = view.getUint16(4, true);
+  const top = (status >> 11) & 7;
+  core.i32[L.FPU_CONTROL >> 2] = view.getUint16(0, true) & 0x1f3f | 0x40;
+  core.i32[L.FPU_STATUS >> 2] = status & ~0x3800;
+  core.i32[L.FPU_TOP >> 2] = top;
+  core.i32[L.FPU_TAG >> 2] = view.getUint16(8, true);
+  core.i32[L.FPU_IP >> 2] = view.getUint32(12, true);
+  for (let i = 0; i < 8; i++) {
+    const at = L.FPU_REGISTERS + ((top + i) & 7) * 16;
+    core.u8.set(image.subarray(28 + i * 10, 38 + i * 10), at);
+  }
+}
+
+/** Reads the x87 state. */
+function readFpu(core: Core): FpuOutcome {
+  const top = core.i32[L.FPU_TOP >> 2] as number;
+  const registers = new Uint8Array(80);
+  for (let i = 0; i < 8; i++) {
+    const at = L.FPU_REGISTERS + ((top + i) & 7) * 16;
+    registers.set(core.u8.subarray(at, at + 10), i * 10);
+  }
+  return {
+    control: core.i32[L.FPU_CONTROL >> 2] as number,
+    status: ((core.i32[L.FPU_STATUS >> 2] as number) & ~0x3800) | (top << 11),
+    tag: core.i32[L.FPU_TAG >> 2] as number,
+    ip: core.u32[L.FPU_IP >> 2] as number,
+    registers,
+  };
+}
