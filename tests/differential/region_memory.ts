@@ -44,6 +44,9 @@ export function regionMemory(
     for (let i = 0; i < size; i++) translate(linear + i, true);
   };
   const unit: MemoryUnit = {
+    get physical(): never {
+      throw new Error("test cases are placed by their engine");
+    },
     slowRead: read,
     slowWrite(linear, size, value) {
       probeWrite(linear, size);
