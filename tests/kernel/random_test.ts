@@ -42,3 +42,63 @@ Deno.test("chachaBlock() of the zero key gives RFC 8439 appendix A.1, vectors 1 
     assert.equal(hex(unit.get(out, 64)), block);
   }
 });
+
+const generator = {
+  entry: `
+export { randomBytes, randomReseed } from "./kernel/drivers/random/random.ts";
+export { entropyAdd, entropyEvents, entropyInterrupt } from "./kernel/drivers/random/entropy.ts";
+export { setTicks } from "./kernel/time/mod.ts";
+`,
+  fakes: {
+    "kernel/mm/mod.ts": `
+      export function kmalloc(n: u32): usize { return __alloc(n); }
+      export function kfree(p: usize): void {}
+      @unmanaged export class Transfer { n: u32; }
+      export function transferOut(t: Transfer, p: usize, n: u32): i32 { return n; }
+    `,
+    "kernel/time/mod.ts": `
+      export const HZ: u32 = 250;
+      let now: u32 = 0;
+      export function ticks(): u32 { return now; }
+      export function setTicks(n: u32): void { now = n; }
+    `,
+  },
+};
+
+/** A generator whose time stamp stands still, so that only what is mixed in matters. */
+async function makeGenerator() {
+  const unit = await compileUnit({ ...generator, imports: { x86: { rdtsc: () => 1n } } });
+  const out = unit.put(new Uint8Array(4096));
+  return {
+    unit,
+    take(n: number) {
+      unit.call["randomBytes"]!(out, n);
+      return hex(unit.get(out, n));
+    },
+  };
+}
+
+Deno.test("randomBytes() never repeats and gives the length asked for", async () => {
+  const g = await makeGenerator();
+  const seen = new Set(Array.from({ length: 200 }, () => g.take(16)));
+  assert.equal(seen.size, 200);
+  const long = g.take(1000);
+  assert.equal(new Set(long.match(/.{64}/g)).size, Math.floor(1000 / 32));
+  const ones = [...unhex(g.take(4000))].reduce(
+    (n, b) => n + b.toString(2).replace(/0/g, "").length,
+    0,
+  );
+  assert.ok(Math.abs(ones - 16000) < 500, `${ones} of 32000 bits are set`);
+});
+
+Deno.test("randomBytes() depends on what was mixed in, at reseeding only", async () => {
+  const a = await makeGenerator();
+  const b = await makeGenerator();
+  assert.equal(a.take(32), b.take(32)); // the same pool, the same key
+  b.unit.call["entropyInterrupt"]!(7);
+  assert.equal(b.unit.call["entropyEvents"]!(), 1);
+  assert.equal(a.take(32), b.take(32)); // not yet reseeded
+  a.unit.call["setTicks"]!(250 * 301);
+  b.unit.call["setTicks"]!(250 * 301);
+  assert.notEqual(a.take(32), b.take(32));
+});
