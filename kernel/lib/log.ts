@@ -70,7 +70,10 @@ export function logWrite(data: usize, length: u32): void {
  * Adds a console, which is shown everything kept so far unless an early console has shown it.
  * `write` may be called with interrupts off, from interrupts and from a panic: it may not sleep.
  */
-export function consoleRegister(write: (data: usize, length: u32) => void, replay: bool = true): void {
+export function consoleRegister(
+  write: (data: usize, length: u32) => void,
+  replay: bool = true,
+): void {
   if (consoleCount === CONSOLES) return;
   const flags = irqSave();
   if (replay) emit(write, logStart(), written);

@@ -230,8 +230,10 @@ export function freePages(physical: u32, order: u32): void {
   const flags = irqSave();
   const index = physical >> PAGE_SHIFT;
   const frame = frameAt(index);
-  if (index >= frameCount || (physical & 0xfff) !== 0 || frame.kind === FRAME_FREE ||
-    frame.kind === FRAME_RESERVED || frame.kind === FRAME_INNER) {
+  if (
+    index >= frameCount || (physical & 0xfff) !== 0 || frame.kind === FRAME_FREE ||
+    frame.kind === FRAME_RESERVED || frame.kind === FRAME_INNER
+  ) {
     printk(c`freePages(%p, %u): kind %u\n`, physical, order, frame.kind);
     panic(c`page freed that is not in use`);
   }

@@ -46,7 +46,7 @@ import {
   VWERASE,
 } from "../abi/termios.ts";
 import { SIGINT, SIGQUIT, SIGTSTP } from "../abi/signal.ts";
-import { signalSendGroup } from "../proc/mod.ts";
+import { signalSendGroup } from "../proc/signal.ts";
 import { wakeAll } from "../sync/mod.ts";
 import { isContinuation, outputEcho } from "./output.ts";
 import {
@@ -307,6 +307,11 @@ export function inputUnthrottle(tty: Tty): void {
     ttyOutputPut(tty, tty.termios.control(VSTART));
     ttyStart(tty);
   }
+}
+
+/** A byte that is only carried: the master side of a pseudo-terminal. The caller wakes readers. */
+export function inputPlain(tty: Tty, byte: u32): void {
+  put(tty, byte, 0);
 }
 
 /** One byte typed, without line errors. */

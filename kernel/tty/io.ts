@@ -19,7 +19,7 @@ import {
   wakeAll,
 } from "../sync/mod.ts";
 import { HZ } from "../time/mod.ts";
-import { signalPending } from "../proc/mod.ts";
+import { signalPending } from "../proc/task.ts";
 import { inputAvailable, inputTake, inputUnthrottle } from "./input.ts";
 import { checkReader, checkWriter } from "./job.ts";
 import { outputWrite } from "./output.ts";

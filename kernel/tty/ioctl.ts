@@ -57,10 +57,9 @@ import {
   VSTOP,
   WINSIZE_SIZE,
 } from "../abi/termios.ts";
-import { kfree, kmalloc } from "../mm/mod.ts";
-import { copyIn, copyOut } from "../mm/mod.ts";
-import { signalSendGroup } from "../proc/mod.ts";
-import { current, signalPending } from "../proc/mod.ts";
+import { copyIn, copyOut, getUser32, kfree, kmalloc, putUser32, userWord } from "../mm/mod.ts";
+import { signalSendGroup } from "../proc/signal.ts";
+import { current, signalPending } from "../proc/task.ts";
 import { sleepOnInterruptibleTimeout, wakeAll } from "../sync/mod.ts";
 import { HZ } from "../time/mod.ts";
 import { irqRestore, irqSave } from "../arch/i386/irq_flags.ts";
@@ -149,20 +148,12 @@ function getTermio(tty: Tty, user: usize): i32 {
 
 /** One word to user memory. */
 function give(user: usize, value: u32): i32 {
-  const word = kmalloc(4);
-  store<u32>(word, value);
-  const result = copyOut(user, word, 4);
-  kfree(word);
-  return result < 0 ? -EFAULT : 0;
+  return putUser32(user, value);
 }
 
-/** One word from user memory, into `word` (kernel memory). */
+/** One word of user memory as it is, sign and all; -EFAULT is outside of 32 bits. */
 function takeWord(user: usize): i64 {
-  const word = kmalloc(4);
-  const result = copyIn(word, user, 4);
-  const value: i64 = result < 0 ? -1 : <i64> load<u32>(word);
-  kfree(word);
-  return value;
+  return getUser32(user) < 0 ? i64.MIN_VALUE : <i64> (<i32> userWord());
 }
 
 function setWindowSize(tty: Tty, user: usize): i32 {
@@ -326,7 +317,7 @@ export function ttyIoctl(opened: Tty, generation: u32, request: u32, argument: u
       return give(argument, 0);
     case TIOCSETD: {
       const discipline = takeWord(argument);
-      return discipline < 0 ? -EFAULT : discipline === 0 ? 0 : -EINVAL;
+      return discipline === i64.MIN_VALUE ? -EFAULT : discipline === 0 ? 0 : -EINVAL;
     }
     case TIOCGDEV:
       return give(argument, ttyDevice(opened));
@@ -343,7 +334,7 @@ function sessionIoctl(opened: Tty, tty: Tty, request: u32, argument: usize): i32
       return give(argument, tty.group);
     case TIOCSPGRP: {
       const group = takeWord(argument);
-      return group < 0 ? -EFAULT : ttySetForeground(tty, <i32> group);
+      return group === i64.MIN_VALUE ? -EFAULT : ttySetForeground(tty, <i32> group);
     }
     case TIOCGSID:
       if (!opened.isMaster && !ttyIsMine(tty)) return -ENOTTY;

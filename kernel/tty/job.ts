@@ -10,8 +10,9 @@
  */
 import { EINVAL, EIO, ENOTTY, EPERM, ESRCH } from "../abi/errno.ts";
 import { ERESTARTSYS, SIGCONT, SIGHUP, SIGTTIN, SIGTTOU } from "../abi/signal.ts";
-import { current, Task, taskFirst } from "../proc/mod.ts";
-import { signalBlockedOrIgnored, signalSendGroup } from "../proc/mod.ts";
+import { current, Process, Task } from "../proc/task.ts";
+import { processFirst } from "../proc/task_list.ts";
+import { signalBlockedOrIgnored, signalSendGroup } from "../proc/signal.ts";
 import { wakeAll } from "../sync/mod.ts";
 import { Tty, ttyFlushOutput } from "./tty.ts";
 import { inputFlush } from "./input.ts";
@@ -28,13 +29,13 @@ export function ttyOfTask(task: Task): Tty | null {
  * nobody could continue it once stopped (POSIX §3.264).
  */
 export function groupOrphaned(group: i32): bool {
-  let t: Task | null = taskFirst();
-  while (t !== null) {
-    const parent = t.parent;
-    if (t.pgrp === group && parent !== null) {
-      if (parent.pgrp !== group && parent.session === t.session) return false;
+  let p: Process | null = processFirst();
+  while (p !== null) {
+    const parent = p.parent;
+    if (p.pgrp === group && !p.zombie && parent !== null) {
+      if (parent.pgrp !== group && parent.session === p.session) return false;
     }
-    t = t.next;
+    p = p.next;
   }
   return true;
 }
@@ -61,10 +62,10 @@ export function checkWriter(tty: Tty): i32 {
 
 /** Takes the terminal from all tasks of a session. */
 function clearSession(session: i32): void {
-  let t: Task | null = taskFirst();
-  while (t !== null) {
-    if (t.session === session) t.tty = 0;
-    t = t.next;
+  let p: Process | null = processFirst();
+  while (p !== null) {
+    if (p.session === session) p.tty = 0;
+    p = p.next;
   }
 }
 
@@ -124,16 +125,11 @@ export function ttyDetach(): i32 {
   return 0;
 }
 
-/** The current process exits (or starts a new session): a leader's terminal is released. */
-export function ttySessionExit(): void {
-  const task = current();
-  const tty = ttyOfTask(task);
-  if (tty === null) return;
-  if (isLeader(task)) {
-    release(tty);
-    ttyHangup(tty);
-  }
-  task.tty = 0;
+/** A session leader ends: its terminal is released, and files open on it are dead. */
+export function ttySessionExit(terminal: usize, _task: Task): void {
+  const tty = changetype<Tty>(terminal);
+  release(tty);
+  ttyHangup(tty);
 }
 
 /** The line is gone: files open now are dead, sleepers wake, the session is told. */
@@ -142,8 +138,8 @@ export function ttyHangup(tty: Tty): void {
   inputFlush(tty);
   ttyFlushOutput(tty);
   tty.stopped = false;
-  if (tty.session !== 0) {
-    const leader = tty.session;
+  const leader = tty.session;
+  if (leader !== 0) {
     release(tty);
     signalSendGroup(leader, SIGHUP);
     signalSendGroup(leader, SIGCONT);
@@ -164,14 +160,14 @@ export function ttySetForeground(tty: Tty, group: i32): i32 {
   const task = current();
   if (ttyOfTask(task) !== tty || tty.session !== task.session) return -ENOTTY;
   if (group < 0) return -EINVAL;
-  let t: Task | null = taskFirst();
-  while (t !== null) {
-    if (t.pgrp === group) {
-      if (t.session !== task.session) return -EPERM;
+  let p: Process | null = processFirst();
+  while (p !== null) {
+    if (p.pgrp === group) {
+      if (p.session !== task.session) return -EPERM;
       tty.group = group;
       return 0;
     }
-    t = t.next;
+    p = p.next;
   }
   return -ESRCH;
 }

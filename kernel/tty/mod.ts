@@ -1,4 +1,7 @@
 /** Terminals. @module */
+export { ttyConsole, ttyDevicesInit, ttyRegister } from "./device.ts";
+export { ttyHangup, ttySessionExit } from "./job.ts";
+export { ptyInit } from "./pty.ts";
 export {
   RAW_BREAK,
   RAW_FRAME,
@@ -6,6 +9,7 @@ export {
   RAW_PARITY,
   Tty,
   ttyCreate,
+  ttyDevice,
   TtyDriver,
   ttyOutputCount,
   ttyOutputTake,

@@ -7,7 +7,7 @@ const entry = `
 import { Tty, TtyDriver, ttyCreate, ttyOutputTake, ttyRawPut } from "./kernel/tty/tty.ts";
 import { inputTake, inputAvailable, inputCount, ttyReceiveRaw, inputModeChanged } from "./kernel/tty/input.ts";
 import { outputWrite } from "./kernel/tty/output.ts";
-import { takeSignal } from "./kernel/proc/mod.ts";
+import { takeSignal } from "./kernel/proc/signal.ts";
 export { takeSignal };
 function start(tty: Tty): void {}
 const driver = changetype<TtyDriver>(memory.data(64));

@@ -22,7 +22,7 @@ export const ttyFakes: Record<string, string> = {
     export const SIGQUIT: i32 = 3;
     export const SIGTSTP: i32 = 20;
   `,
-  "kernel/proc/mod.ts": `
+  "kernel/proc/signal.ts": `
     export let lastSignal: i32 = 0;
     export let lastGroup: i32 = 0;
     export function signalSendGroup(group: i32, signal: i32): i32 {

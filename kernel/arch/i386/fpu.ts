@@ -8,7 +8,19 @@
  *
  * @module
  */
-import { clts, cpuid_edx, cr0, cr4, fninit, fnsave, frstor, fxrstor, fxsave, set_cr0, set_cr4 } from "./x86.ts";
+import {
+  clts,
+  cpuid_edx,
+  cr0,
+  cr4,
+  fninit,
+  fnsave,
+  frstor,
+  fxrstor,
+  fxsave,
+  set_cr0,
+  set_cr4,
+} from "./x86.ts";
 import { current, Task } from "../../proc/task.ts";
 import { kfree, kmalloc } from "../../mm/heap.ts";
 

@@ -4,13 +4,7 @@
  *
  * @module
  */
-import {
-  allocPageZeroed,
-  freePages,
-  PAGE_MASK,
-  physToVirt,
-  virtToPhys,
-} from "../../mm/page.ts";
+import { allocPageZeroed, freePages, PAGE_MASK, physToVirt, virtToPhys } from "../../mm/page.ts";
 import { boot_page_directory } from "./sym.ts";
 import { loadedDirectory, useDirectory } from "./switch.ts";
 import { invlpg, set_cr3 } from "./x86.ts";

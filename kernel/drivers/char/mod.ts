@@ -1,0 +1,2 @@
+/** Memory devices. @module */
+export { memoryDevicesInit } from "./memory.ts";

@@ -1,0 +1,2 @@
+/** Disks. @module */
+export { disksInit } from "./disks.ts";
