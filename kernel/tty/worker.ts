@@ -10,6 +10,7 @@ import { OUT_SIZE, Tty, ttyFirst, ttyOutputCount } from "./tty.ts";
 import { inputRoom, ttyReceiveRaw } from "./input.ts";
 import { sleepOn, WaitQueue, waitQueueInit, wakeAll, wakeOne } from "../sync/mod.ts";
 import { kzalloc } from "../mm/mod.ts";
+import { kernelThread } from "../proc/create.ts";
 
 let queue: WaitQueue = changetype<WaitQueue>(0);
 let pending: bool = false;
