@@ -73,6 +73,35 @@ export interface Semantics {
 /** Condition codes in opcode order: O NO B NB Z NZ BE NBE S NS P NP L NL LE NLE. */
 export type Condition = number;
 
+/** Locals that the cases of one function share: each case starts with none in use. */
+export class LocalPool {
+  readonly #free = new Map<number, number[]>();
+  readonly #used = new Map<number, number>();
+
+  reset(): void {
+    this.#used.clear();
+  }
+  take(f: WasmFunction, type: number): number {
+    const used = this.#used.get(type) ?? 0;
+    this.#used.set(type, used + 1);
+    const list = this.#free.get(type) ?? [];
+    this.#free.set(type, list);
+    let local = list[used];
+    if (local === undefined) {
+      local = f.local(type);
+      list.push(local);
+    }
+    return local;
+  }
+}
+
+/** The interpreter's loop around a handler. */
+export interface Loop {
+  /** `depth` of the function inside the loop. */
+  readonly depth: number;
+  readonly locals: LocalPool;
+}
+
 export class Emitter {
   readonly f: WasmFunction;
   readonly form: Form;
@@ -87,11 +116,16 @@ export class Emitter {
   #linear = -1;
   #host = -1;
 
-  constructor(f: WasmFunction, form: Form, runtime: Runtime, recordOffset = 0) {
+  readonly #loop: Loop | undefined;
+
+  /** `loop`: the handler is a case of the interpreter's loop, not a function of its own. */
+  constructor(f: WasmFunction, form: Form, runtime: Runtime, loop?: Loop) {
     this.f = f;
     this.form = form;
     this.runtime = runtime;
-    this.recordOffset = recordOffset;
+    this.recordOffset = 0;
+    this.#loop = loop;
+    if (loop) loop.locals.reset();
   }
 
   /** Operand size attribute of the instruction in bytes. */
@@ -106,8 +140,9 @@ export class Emitter {
     const { kind } = this.#operand(index);
     return kind !== "register" && kind !== "immediate";
   }
+  /** A fresh local; its value is undefined. */
   local(type: number = I32): number {
-    return this.f.local(type);
+    return this.#loop ? this.#loop.locals.take(this.f, type) : this.f.local(type);
   }
   #operand(index: number): Operand {
     const operand = this.form.operands[index];
@@ -656,20 +691,30 @@ export class Emitter {
     f.end();
     return this;
   }
+  /** Goes on with the record whose address is on the stack. */
+  go(): this {
+    const loop = this.#loop;
+    if (loop) this.f.set(0).br(this.f.depth - loop.depth);
+    else this.f.return();
+    return this;
+  }
+  /** Leaves to the run loop; EIP, EXIT_REASON and LINK_SLOT are set. */
+  leave(): this {
+    if (!this.#loop) this.f.i32(0);
+    this.f.return();
+    return this;
+  }
   /** Goes on with the next record. */
   next(): this {
-    const f = this.f;
     this.f.get(0).i32(this.recordOffset + RECORD_BYTES).add();
-    f.get(0).load(this.recordOffset + RECORD_BYTES + RECORD.HANDLER);
-    f.returnCallIndirect(this.runtime.handlerType);
-    return this;
+    return this.go();
   }
   /** Leaves to the run loop at the EIP in a local; all of this instruction is committed. */
   exit(eip: number): this {
     const f = this.f;
     f.i32(0).get(eip).store(EIP).i32(0).i32(0).store(LINK_SLOT);
-    f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON).return();
-    return this;
+    f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON);
+    return this.leave();
   }
   /** Direct branch through a link word of the record (RECORD.A or RECORD.B) to the EIP in a local. */
   branch(link: number, target: () => void): this {
@@ -681,7 +726,14 @@ export class Emitter {
     this.record();
     f.i32(link).add();
     this.record();
-    f.returnCall(this.runtime.branchUnlinked()).end();
+    f.call(this.runtime.branchUnlinked());
+    if (this.#loop) {
+      f.tee(block).eqz().if();
+      this.leave();
+      f.end().get(block);
+    }
+    this.go();
+    f.end();
     return this.enter(block);
   }
   /** Indirect branch to the EIP in a local, by the jump cache. */
@@ -702,10 +754,11 @@ export class Emitter {
     f.loadAt(BUDGET).get(block).load(BLOCK.LENGTH).sub().tee(budget).i32(0).ltS();
     f.if(undefined, false);
     f.i32(0).get(block).store(ENTRY_BLOCK).i32(0).get(block).load(BLOCK.EIP).store(EIP);
-    f.i32(0).i32(EXIT.BUDGET).store(EXIT_REASON).return().end();
+    f.i32(0).i32(EXIT.BUDGET).store(EXIT_REASON);
+    this.leave();
+    f.end();
     f.i32(0).get(budget).store(BUDGET);
-    f.get(block).i32(BLOCK_BYTES).add().get(block).load(BLOCK_BYTES + RECORD.HANDLER);
-    f.returnCallIndirect(this.runtime.handlerType);
-    return this;
+    f.get(block).i32(BLOCK_BYTES).add();
+    return this.go();
   }
 }

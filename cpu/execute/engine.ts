@@ -29,7 +29,8 @@ export type TraceListener = (linear: number, size: number, value: number, write:
 const UNCACHED: number = L.ARENA_END - BLOCK_ROOM;
 const CODE_TLB = 1024;
 const MAX_CALLBACKS = 1 << 20;
-const MAX_BUDGET = 0x3fffffff;
+/** V8 replaces code by better code only when it is called again: leave Wasm now and then. */
+const MAX_BUDGET = 0x10000;
 
 export class Engine implements CodeCache {
   readonly #core: Core;
@@ -94,7 +95,7 @@ export class Engine implements CodeCache {
       e: { memory: core.wasmMemory, ...this.#imports() },
     });
     this.#enter = instance.exports["enter"] as (block: number) => void;
-    this.#resume = instance.exports["resume"] as (record: number) => void;
+    this.#resume = instance.exports["run"] as (record: number) => void;
   }
 
   #imports(): { [K in keyof RuntimeImports]: RuntimeImports[K] } {

@@ -1,6 +1,9 @@
 /**
- * Handlers: the Wasm functions that records name, one for each form, made at start-up from the semantics.
+ * Handlers: the Wasm code that records name, one piece for each form, made at start-up from the semantics.
  *
+ * The forms that programs spend their time in are cases of one function's loop around a `br_table`; the
+ * others are functions of their own that return the next record. (Measured: V8's return_call_indirect
+ * costs 6 ns, a step of the loop 1.5 ns; a loop of all forms would take the optimising compiler minutes.)
  * The forms of a row are all combinations of operand size, kind of memory operand and (where the
  * semantics say that they depend on it) flatness, address size and repeat prefix. Equal forms of
  * different rows share a handler.
@@ -8,9 +11,16 @@
  */
 import type { Decoder, Entry, Instruction } from "../isa/decode.ts";
 import { BUDGET, CURRENT, EIP, EXIT, EXIT_REASON, LINK_SLOT, RECORD } from "../state/layout.ts";
-import { Emitter, type Form, type Operand, type OperandKind, type Semantics } from "./emit.ts";
+import {
+  Emitter,
+  type Form,
+  LocalPool,
+  type Operand,
+  type OperandKind,
+  type Semantics,
+} from "./emit.ts";
 import { Runtime } from "./runtime.ts";
-import { WasmFunction, WasmModule } from "./wasm.ts";
+import { I32, WasmFunction, WasmModule } from "./wasm.ts";
 
 /** Numbers of the handlers that belong to no instruction. */
 export const SPECIAL = {
@@ -53,13 +63,20 @@ export class Handlers {
   readonly #assists: string[] = [];
   readonly #assistNumbers = new Map<string, number>();
   readonly #forms = new Map<string, number>();
-  readonly #list: { form: Form; semantics: Semantics }[] = [];
+  readonly #hot: { form: Form; semantics: Semantics }[] = [];
+  readonly #cold: { form: Form; semantics: Semantics }[] = [];
   readonly #semantics: Readonly<Record<string, Semantics>>;
 
   constructor(decoder: Decoder, semantics: Readonly<Record<string, Semantics>>) {
     this.#semantics = semantics;
     this.#numbers = new Int16Array(decoder.entries.length * VARIANTS).fill(-1);
     for (const entry of decoder.entries) this.#enumerate(entry);
+    // Hot forms come first, so that they are the cases of the br_table.
+    const shift = this.#hot.length - COLD;
+    for (let i = 0; i < this.#numbers.length; i++) {
+      const number = this.#numbers[i] as number;
+      if (number >= COLD) this.#numbers[i] = number + shift;
+    }
   }
 
   /** Names of the assists in the order of their numbers. */
@@ -68,7 +85,7 @@ export class Handlers {
   }
   /** Number of forms, for statistics. */
   get count(): number {
-    return this.#list.length + SPECIALS;
+    return this.#hot.length + this.#cold.length + SPECIALS;
   }
   assistIndex(name: string): number {
     let index = this.#assistNumbers.get(name);
@@ -155,8 +172,10 @@ export class Handlers {
       `${semantics.string ? addressSize + "/" + repeat : ""} ${semantics.stack ? flat : ""}`;
     let number = this.#forms.get(key);
     if (number === undefined) {
-      number = SPECIALS + this.#list.length;
-      this.#list.push({ form, semantics });
+      const hot = isHot(form);
+      const list = hot ? this.#hot : this.#cold;
+      number = SPECIALS + list.length + (hot ? 0 : COLD);
+      list.push({ form, semantics });
       this.#forms.set(key, number);
     }
     return number;
@@ -179,7 +198,7 @@ export class Handlers {
     ] as number;
   }
 
-  /** Encodes the module: all handlers in table 0 by number, and the exports `enter` and `resume`. */
+  /** Encodes the module: exports `run` (a record) and `enter` (a block), which return at an exit. */
   build(pages: number): Uint8Array<ArrayBuffer> {
     const module = new WasmModule();
     module.importMemory("memory", pages);
@@ -187,31 +206,88 @@ export class Handlers {
     runtime.enterBlock = (f, block) => {
       new Emitter(f, NO_FORM, runtime).enter(block);
     };
+    const specials = specialHandlers(runtime);
     const functions: number[] = [];
-    const add = (emit: (x: Emitter) => void): void => {
-      const f = new WasmFunction(1);
-      emit(new Emitter(f, NO_FORM, runtime));
-      functions.push(module.add(runtime.handlerType, f));
-    };
-    for (const special of specialHandlers(runtime)) add(special);
-    for (const { form, semantics } of this.#list) {
+    for (const { form, semantics } of this.#cold) {
       const f = new WasmFunction(1);
       const x = new Emitter(f, form, runtime);
       semantics.emit(x);
       if (semantics.ends !== true) x.next();
       functions.push(module.add(runtime.handlerType, f));
     }
+    const cases = [
+      ...specials,
+      ...this.#hot.map(({ semantics }) => (x: Emitter): void => {
+        semantics.emit(x);
+        if (semantics.ends !== true) x.next();
+      }),
+    ];
+    const forms = [...specials.map(() => NO_FORM), ...this.#hot.map(({ form }) => form)];
+    const one = module.type([I32]);
+    const run = module.declare(one);
+    module.define(run, interpreterLoop(runtime, cases, forms));
+    module.exportFunction("run", run);
     const enter = new WasmFunction(1);
-    new Emitter(enter, NO_FORM, runtime).enter(0);
-    module.exportFunction("enter", module.add(runtime.handlerType, enter));
-    const resume = new WasmFunction(1);
-    resume.get(0).get(0).load(RECORD.HANDLER).returnCallIndirect(runtime.handlerType);
-    module.exportFunction("resume", module.add(runtime.handlerType, resume));
-    module.table(functions.length);
-    module.elements(0, functions);
+    const locals = new LocalPool();
+    // The loop's `go` would need a loop: charge here, then run.
+    new Emitter(enter.block(), NO_FORM, runtime, { depth: 1, locals }).enter(0);
+    enter.end().get(0).call(run);
+    module.exportFunction("enter", module.add(one, enter));
+    module.table(functions.length, runtime.handlerType);
+    module.elements(0, functions, runtime.handlerType);
     return module.encode();
   }
 }
+
+/** `loop { br_table handler … }`; what is not a case is called through the table. */
+function interpreterLoop(
+  runtime: Runtime,
+  cases: readonly ((x: Emitter) => void)[],
+  forms: readonly Form[],
+): WasmFunction {
+  const f = new WasmFunction(1);
+  const locals = new LocalPool();
+  const count = cases.length;
+  f.loop();
+  const { depth } = f;
+  for (let i = 0; i <= count; i++) f.block();
+  f.get(0).load(RECORD.HANDLER);
+  f.brTable(Array.from({ length: count }, (_, i) => i), count);
+  for (const [index, emit] of cases.entries()) {
+    f.end();
+    emit(new Emitter(f, forms[index] as Form, runtime, { depth, locals }));
+  }
+  f.end();
+  f.get(0).get(0).load(RECORD.HANDLER).i32(count).sub().callIndirect(runtime.handlerType);
+  f.tee(0).brIf(0).end();
+  return f;
+}
+
+/** Operations whose 32-bit and 8-bit forms are worth a case of the loop. */
+const HOT: ReadonlySet<string> = new Set(
+  ("mov movzx movsx add sub and or xor cmp test inc dec lea push pop jmp jmpE call callE ret " +
+    "shl shr sar imul3 leave cwd nop neg not adc sbb xchg j.0 j.1 j.2 j.3 j.4 j.5 j.6 j.7 j.8 j.9 " +
+    "j.10 j.11 j.12 j.13 j.14 j.15").split(" "),
+);
+/** Those that read, change and write memory with an index, or carries in memory, are left out. */
+const COLD_IN_MEMORY: ReadonlySet<string> = new Set(
+  "adc sbb neg not shl shr sar imul3 xchg".split(" "),
+);
+
+function isHot({ operation, operands, operandSize, flat }: Form): boolean {
+  if (!HOT.has(operation) || operandSize !== 4) return false;
+  const stack = ["push", "pop", "call", "callE", "ret", "leave"].includes(operation);
+  if (stack && !flat) return false;
+  const memory = operands.some(({ kind }) => kind !== "register" && kind !== "immediate");
+  if (memory && COLD_IN_MEMORY.has(operation)) return false;
+  return operands.every(({ kind, size }) => {
+    if (kind === "segmented") return false;
+    return size !== 2 || operation === "movzx" || operation === "movsx" || operation === "ret";
+  });
+}
+
+/** Added to the numbers of cold forms until the number of hot ones is known. */
+const COLD = 0x4000;
 
 const NO_FORM: Form = {
   operation: "",
@@ -234,14 +310,14 @@ function specialHandlers(runtime: Runtime): ((x: Emitter) => void)[] {
       x.record().f.i32(-1).call(runtime.assist);
       x.f.loadAt(EIP).set(target);
       x.f.if(undefined, false);
-      x.f.i32(0).i32(0).store(LINK_SLOT).i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON).return()
-        .end();
+      x.f.i32(0).i32(0).store(LINK_SLOT).i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON);
+      x.leave().f.end();
       x.jump(target);
     },
     (x) => {
       x.f.i32(0);
       x.record().f.store(CURRENT);
-      x.field(RECORD.A).field(RECORD.B).f.call(runtime.raise);
+      x.field(RECORD.A).field(RECORD.B).f.call(runtime.raise).op("unreachable");
     },
     (x) => x.branch(RECORD.A, () => x.field(RECORD.IMMEDIATE)),
     (x) => {
@@ -250,6 +326,7 @@ function specialHandlers(runtime: Runtime): ((x: Emitter) => void)[] {
       f.i32(0);
       x.field(RECORD.EIP).f.store(EIP);
       f.i32(0).i32(EXIT.STOP).store(EXIT_REASON);
+      x.leave();
     },
     (x) => {
       x.f.i32(0);

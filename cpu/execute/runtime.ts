@@ -65,7 +65,7 @@ export class Runtime {
   constructor(module: WasmModule, assistIndex: (name: string) => number) {
     this.module = module;
     this.#assistIndex = assistIndex;
-    this.handlerType = module.type([I32]);
+    this.handlerType = module.type([I32], [I32]);
     const two = module.type([I32, I32]);
     const read = module.type([I32, I32], [I32]);
     const one = module.type([I32]);
@@ -198,9 +198,9 @@ export class Runtime {
       f.get(1).load(SEGMENT.BASE).get(0).add();
     });
   }
-  /** (target, link slot, record): jump cache, else leaves to the run loop with LINK_SLOT set. */
+  /** (target, link slot, record) → next record, or 0: leave to the run loop, LINK_SLOT set. */
   branchUnlinked(): number {
-    return this.shared("branchUnlinked", [I32, I32, I32], [], (f) => {
+    return this.shared("branchUnlinked", [I32, I32, I32], [I32], (f) => {
       f.get(0).loadAt(segmentOffset(1) + SEGMENT.LIMIT).gtU().if(undefined, false);
       f.i32(0).get(2).store(CURRENT).get(0).call(this.#checkBranch).end();
       const entry = f.local();
@@ -210,7 +210,7 @@ export class Runtime {
       this.enterBlock(f, entry);
       f.end();
       f.i32(0).get(0).store(EIP).i32(0).get(1).store(LINK_SLOT);
-      f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON);
+      f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON).i32(0);
     });
   }
   /** Set by the emitter module to avoid a cycle: emits the entry of a block. */

@@ -1,10 +1,10 @@
 /**
- * A small encoder of WebAssembly modules: types, imports, functions, tables, element segments, branch hints.
+ * A small encoder of WebAssembly modules: types, imports, functions, a table, element segments, branch hints.
  *
  * Instructions are methods for what the CPU's semantics use all the time (`get`, `i32`, `load`, `add` …,
  * all on i32) and `op("i64.add", "i32.wrap_i64")` by their text-format names for the rest. Methods append
  * and return the function, so that they chain.
- * Sources: WebAssembly core specification 2.0 §5 (binary format), tail-call proposal, branch hinting
+ * Sources: WebAssembly core specification 2.0 §5 (binary format), branch hinting
  * proposal (custom section `metadata.code.branch_hint`).
  * @module
  */
@@ -14,7 +14,8 @@ export const I32 = 0x7f;
 export const I64 = 0x7e;
 export const F32 = 0x7d;
 export const F64 = 0x7c;
-const FUNCREF = 0x70;
+/** Reference to a function of a type that follows, or null. */
+const REF_NULL = 0x63;
 const EMPTY = 0x40;
 
 /** Opcodes without immediates, by text-format name. */
@@ -288,18 +289,6 @@ export class WasmFunction {
     unsigned(table, this.code);
     return this;
   }
-  returnCall(functionIndex: number): this {
-    this.code.push(0x12);
-    unsigned(functionIndex, this.code);
-    return this;
-  }
-  returnCallIndirect(type: number, table = 0): this {
-    this.code.push(0x13);
-    unsigned(type, this.code);
-    unsigned(table, this.code);
-    return this;
-  }
-
   private hint(likely: boolean): void {
     this.hints.push(this.code.length, likely ? 1 : 0);
   }
@@ -359,21 +348,28 @@ export class WasmModule {
     this.define(index, body);
     return index;
   }
-  /** Adds a table of functions with a fixed size; returns its index. */
-  table(size: number): number {
-    const out = [FUNCREF, 1];
+  /**
+   * Adds a table of functions of one type with a fixed size; returns its index. Calls through it need no
+   * check of the function's type.
+   */
+  table(size: number, type: number): number {
+    const out = [REF_NULL, ...signedNumber(type), 1];
     unsigned(size, out);
     unsigned(size, out);
     this.#tables.push(out);
     return this.#tables.length - 1;
   }
-  /** Fills table 0 from `offset` on. */
-  elements(offset: number, functions: readonly number[]): void {
-    const out = [0, 0x41];
+  /** Fills table 0 from `offset` on with functions of a type. */
+  elements(offset: number, functions: readonly number[], type: number): void {
+    const out = [6, 0, 0x41];
     signed(offset, out);
-    out.push(0x0b);
+    out.push(0x0b, REF_NULL, ...signedNumber(type));
     unsigned(functions.length, out);
-    for (const index of functions) unsigned(index, out);
+    for (const index of functions) {
+      out.push(0xd2);
+      unsigned(index, out);
+      out.push(0x0b);
+    }
     this.#elements.push(out);
   }
   exportFunction(name: string, index: number): void {
@@ -439,6 +435,12 @@ function text(value: string): number[] {
 function number(value: number): number[] {
   const out: number[] = [];
   unsigned(value, out);
+  return out;
+}
+
+function signedNumber(value: number): number[] {
+  const out: number[] = [];
+  signed(value, out);
   return out;
 }
 

@@ -136,7 +136,8 @@ function suspend(x: Emitter): void {
   f.i32(1).sub().store(BUDGET);
   f.i32(0);
   x.field(RECORD.EIP).f.store(EIP).i32(0).i32(0).store(LINK_SLOT);
-  f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON).return();
+  f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON);
+  x.leave();
 }
 
 export const strings: Readonly<Record<string, Semantics>> = {
