@@ -304,6 +304,10 @@ export class Engine implements CodeCache {
   /** Number of a listener, for a trace record. */
   addTrace(listener: TraceListener): number {
     this.#limitInstrumentation();
+    const { i32 } = this.#core;
+    if (i32[L.TLB_TRACE >> 2] !== L.TLB_MISS) {
+      i32.fill(L.TLB_MISS, L.TLB_TRACE >> 2, (L.TLB_TRACE + L.TLB_BYTES) >> 2);
+    }
     return this.#traces.push(listener) - 1;
   }
   /** Dropped blocks leave their callbacks behind: beyond a limit all code is dropped. */

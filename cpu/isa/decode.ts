@@ -164,6 +164,7 @@ export class Decoder {
       else if (word === "m" || word === "r") form = word;
       else second = word;
     }
+    if (operands.some(({ kind }) => kind === "M")) form = "m";
     let immediate: number = IMMEDIATE.NONE;
     for (const operand of operands) {
       if ("IJAO".includes(operand.kind) && operand.value !== 0) immediate = operand.value;

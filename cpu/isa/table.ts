@@ -64,7 +64,8 @@ const ONE_BYTE: readonly Row[] = [
   ["6C", "ins", "", "E"], ["6D", "ins", "", "E"], ["6E", "outs", "", "E"], ["6F", "outs", "", "E"],
   ["84", "test", "Eb Gb"], ["85", "test", "Ev Gv"], ["86", "xchg", "Eb Gb", "L"], ["87", "xchg", "Ev Gv", "L"],
   ["88", "mov", "Eb Gb"], ["89", "mov", "Ev Gv"], ["8A", "mov", "Gb Eb"], ["8B", "mov", "Gv Ev"],
-  ["8C r", "movzx", "Ev Sw"], ["8C m", "mov", "Mw Sw"], ["8D", "lea", "Gv M"], ["8E", "movToSegment", "Ew", "E"], ["8F /0", "popE", "Ev"],
+  ["8C r", "movzx", "Ev Sw"], ["8C m", "mov", "Mw Sw"], ["8D", "lea", "Gv M"], ["8E /0", "movToSegment", "Ew", "E"], ["8E /2", "movToSegment", "Ew", "E"], ["8E /3", "movToSegment", "Ew", "E"],
+  ["8E /4", "movToSegment", "Ew", "E"], ["8E /5", "movToSegment", "Ew", "E"], ["8F /0", "popE", "Ev"],
   ["90", "nop"], ["91", "xchg", "Zv eAX"], ["92", "xchg", "Zv eAX"], ["93", "xchg", "Zv eAX"], ["94", "xchg", "Zv eAX"],
   ["95", "xchg", "Zv eAX"], ["96", "xchg", "Zv eAX"], ["97", "xchg", "Zv eAX"],
   ["98", "cbw"], ["99", "cwd"], ["9A", "callFar", "Ap", "E"], ["9C", "pushf"], ["9D", "popf", "", "E"], ["9E", "sahf"], ["9F", "lahf"],
@@ -93,11 +94,11 @@ const ONE_BYTE: readonly Row[] = [
 
 // deno-fmt-ignore
 const TWO_BYTE: readonly Row[] = [
-  ["0F 00 /0", "sldt", "M"], ["0F 00 /1", "str", "M"], ["0F 00 /2", "lldt", "M", "E"], ["0F 00 /3", "ltr", "M", "E"],
-  ["0F 00 /4", "verr", "M"], ["0F 00 /5", "verw", "M"],
+  ["0F 00 /0", "sldt", "Ew"], ["0F 00 /1", "str", "Ew"], ["0F 00 /2", "lldt", "Ew", "E"], ["0F 00 /3", "ltr", "Ew", "E"],
+  ["0F 00 /4", "verr", "Ew"], ["0F 00 /5", "verw", "Ew"],
   ["0F 01 /0 m", "sgdt", "M"], ["0F 01 /1 m", "sidt", "M"], ["0F 01 /2 m", "lgdt", "M", "E"], ["0F 01 /3 m", "lidt", "M", "E"],
-  ["0F 01 /4", "smsw", "M"], ["0F 01 /6", "lmsw", "M", "E"], ["0F 01 /7 m", "invlpg", "M", "E"],
-  ["0F 02", "lar", "M"], ["0F 03", "lsl", "M"], ["0F 06", "clts", "", "E"], ["0F 08", "invd", "", "E"], ["0F 09", "wbinvd", "", "E"],
+  ["0F 01 /4", "smsw", "Ew"], ["0F 01 /6", "lmsw", "Ew", "E"], ["0F 01 /7 m", "invlpg", "M", "E"],
+  ["0F 02", "lar", "Ew"], ["0F 03", "lsl", "Ew"], ["0F 06", "clts", "", "E"], ["0F 08", "invd", "", "E"], ["0F 09", "wbinvd", "", "E"],
   ["0F 0B", "ud", ""], ["0F 0D", "nop", "Ev"],
   ["0F 18", "nop", "Ev"], ["0F 19", "nop", "Ev"], ["0F 1A", "nop", "Ev"], ["0F 1B", "nop", "Ev"],
   ["0F 1C", "nop", "Ev"], ["0F 1D", "nop", "Ev"], ["0F 1E", "nop", "Ev"], ["0F 1F", "nop", "Ev"],
