@@ -188,6 +188,7 @@ function flatMemory(core: Core): MemoryUnit {
     isRam: () => true,
     readPhysical8: (physical) => core.u8[L.RAM_BASE + physical] as number,
     flush() {},
+    flushLocal() {},
     invalidate() {},
   };
   return unit;

@@ -67,8 +67,10 @@ export interface MemoryUnit {
   isRam(physical: number): boolean;
   /** Reads a byte of physical memory, RAM or bus. */
   readPhysical8(physical: number): number;
-  /** Empties the TLB: CR3 loaded, paging switched. */
+  /** Empties the TLB: paging switched. */
   flush(): void;
+  /** Empties the TLB but for global pages: CR3 loaded. */
+  flushLocal(): void;
   /** INVLPG. */
   invalidate(linear: number): void;
 }

@@ -136,6 +136,9 @@ export const FPU_SCRATCH = 0x600;
 export const FPU_TABLES = 0x800;
 export const FPU_TABLES_BYTES = 0x3800;
 
+/** MTRRs and PAT, storage only: 29 registers of two words in the order of system/msr.ts. */
+export const MSR_MEMORY_TYPES = 0x4000;
+
 /** 64-bit counters of plugins' inline operations. */
 export const COUNTERS = 0x10000;
 export const COUNTERS_MAX = 8192;

@@ -1,0 +1,136 @@
+/**
+ * Control and debug registers, HLT, INVLPG, cache instructions.
+ * Sources: SDM vol. 2 (MOV CR, MOV DR, LMSW, SMSW, CLTS), vol. 3A §2.5, §4.10.4 (what flushes the TLB), §17.2.
+ * @module
+ */
+import { VECTOR } from "../state/fault.ts";
+import * as L from "../state/layout.ts";
+import type { Assist, Assists } from "../execute/assist.ts";
+import type { Core } from "../execute/core.ts";
+import { readWord, requirePrivilege, writeRegister } from "./operand.ts";
+
+export const CR0_PE = 0x1;
+const CR0_TS = 0x8;
+const CR0_ET = 0x10;
+const CR0_WP = 0x10000;
+const CR0_NW = 0x20000000;
+const CR0_CD = 0x40000000;
+const CR0_PG = 0x80000000 | 0;
+/** PE MP EM TS ET NE WP AM NW CD PG. */
+const CR0_WRITABLE = 0xe005003f | 0;
+/** TSD DE PSE PGE PCE. */
+const CR4_WRITABLE = 0x19c;
+const CR4_DE = 0x8;
+/** PSE PGE: how page tables are read. */
+const CR4_PAGING = 0x90;
+
+/** Loads CR0 after its checks; flushes and recomputes what depends on it. */
+export function writeCr0(core: Core, wanted: number): void {
+  const value = (wanted & CR0_WRITABLE) | CR0_ET;
+  if ((value & CR0_PG && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD))) {
+    core.raise(VECTOR.GP, 0);
+  }
+  const changed = value ^ core.cr0;
+  core.i32[L.CR0 >> 2] = value;
+  if (changed & (CR0_PG | CR0_WP)) core.memory.flush();
+  core.updateMode();
+  core.report.controlRegister?.(0, value >>> 0);
+}
+
+/** Loads CR3; global pages stay in the TLB. */
+export function writeCr3(core: Core, value: number): void {
+  core.i32[L.CR3 >> 2] = value & 0xfffff018;
+  core.memory.flushLocal();
+  core.report.controlRegister?.(3, value >>> 0);
+}
+
+/** Loads CR4; #GP(0) for bits that this processor does not have. */
+export function writeCr4(core: Core, value: number): void {
+  if (value & ~CR4_WRITABLE) core.raise(VECTOR.GP, 0);
+  const changed = value ^ core.cr4;
+  core.i32[L.CR4 >> 2] = value;
+  if (changed & CR4_PAGING) core.memory.flush();
+  core.report.controlRegister?.(4, value >>> 0);
+}
+
+const movToControl: Assist = (core, { reg, rm }) => {
+  if (reg === 1 || reg > 4) core.raise(VECTOR.UD);
+  requirePrivilege(core);
+  const value = core.gpr(rm);
+  if (reg === 0) writeCr0(core, value);
+  else if (reg === 2) core.i32[L.CR2 >> 2] = value;
+  else if (reg === 3) writeCr3(core, value);
+  else writeCr4(core, value);
+};
+const movFromControl: Assist = (core, { reg, rm }) => {
+  if (reg === 1 || reg > 4) core.raise(VECTOR.UD);
+  requirePrivilege(core);
+  const from = reg === 0 ? L.CR0 : reg === 2 ? L.CR2 : reg === 3 ? L.CR3 : L.CR4;
+  core.setGpr(rm, core.i32[from >> 2] as number);
+};
+
+/** Number of the debug register after aliasing; faults as both directions do. */
+function debugRegister(core: Core, reg: number): number {
+  if ((reg === 4 || reg === 5) && core.cr4 & CR4_DE) core.raise(VECTOR.UD);
+  requirePrivilege(core);
+  const dr6 = (L.DR >> 2) + 6;
+  // DR7.GD: any access traps first (DR6.BD says so) and the handler may use them.
+  if ((core.i32[dr6 + 1] as number) & 0x2000) {
+    core.i32[dr6] = (core.i32[dr6] as number) | 0x2000;
+    core.i32[dr6 + 1] = (core.i32[dr6 + 1] as number) & ~0x2000;
+    core.raise(VECTOR.DB);
+  }
+  return reg === 4 || reg === 5 ? reg + 2 : reg;
+}
+const movFromDebug: Assist = (core, { reg, rm }) => {
+  core.setGpr(rm, core.i32[(L.DR >> 2) + debugRegister(core, reg)] as number);
+};
+const movToDebug: Assist = (core, { reg, rm }) => {
+  const number = debugRegister(core, reg);
+  let value = core.gpr(rm);
+  // Reserved bits read as ones and zeros (SDM vol. 3A §17.2.3, §17.2.4).
+  if (number === 6) value = (value & 0xe00f) | 0xffff0ff0;
+  if (number === 7) value = (value & 0xffff23ff) | 0x400;
+  core.i32[(L.DR >> 2) + number] = value;
+};
+
+const lmsw: Assist = (core, operands) => {
+  requirePrivilege(core);
+  const value = readWord(core, operands);
+  // PE can be set, not cleared.
+  writeCr0(core, (core.cr0 & ~0xe) | (value & 0xf));
+};
+const smsw: Assist = (core, operands) => {
+  if (operands.isMemory) core.write(operands.segment, operands.offset, 2, core.cr0 & 0xffff);
+  else writeRegister(core, operands.rm, operands.operandSize, core.cr0);
+};
+const clts: Assist = (core) => {
+  requirePrivilege(core);
+  core.i32[L.CR0 >> 2] = core.cr0 & ~CR0_TS;
+};
+const invlpg: Assist = (core, { segment, offset }) => {
+  requirePrivilege(core);
+  core.memory.invalidate((core.segmentBase(segment) + offset) | 0);
+};
+/** WBINVD, INVD: there is no cache. */
+const cache: Assist = (core) => requirePrivilege(core);
+
+const hlt: Assist = (core) => {
+  requirePrivilege(core);
+  core.i32[L.HALTED >> 2] = 1;
+};
+
+/** Assists on control registers. */
+export const controlAssists: Assists = {
+  movToControl,
+  movFromControl,
+  movToDebug,
+  movFromDebug,
+  lmsw,
+  smsw,
+  clts,
+  invlpg,
+  wbinvd: cache,
+  invd: cache,
+  hlt,
+};

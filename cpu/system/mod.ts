@@ -1,0 +1,21 @@
+/**
+ * System instructions as assists: segment loads, descriptor tables, control registers, MSRs, ports.
+ * @module
+ */
+import type { Assists } from "../execute/assist.ts";
+import { controlAssists } from "./control.ts";
+import { identityAssists } from "./identity.ts";
+import { portAssists } from "./ports.ts";
+import { segmentAssists } from "./segments.ts";
+import { tableAssists } from "./tables.ts";
+
+export { writeCr0, writeCr3, writeCr4 } from "./control.ts";
+
+/** All assists of this folder, by operation name. */
+export const privilegedAssists: Assists = {
+  ...controlAssists,
+  ...identityAssists,
+  ...portAssists,
+  ...segmentAssists,
+  ...tableAssists,
+};

@@ -1,0 +1,109 @@
+/**
+ * IN, OUT, INS, OUTS and their permission.
+ *
+ * A string element checks permission and memory before it touches the port, for a port access cannot be taken
+ * back; registers follow each element. Sources: SDM vol. 1 §19 (I/O), vol. 2 (IN, INS, REP).
+ * @module
+ */
+import { DF, IOPL } from "../state/flags.ts";
+import * as L from "../state/layout.ts";
+import type { Assist, Assists, Operands } from "../execute/assist.ts";
+import type { Core } from "../execute/core.ts";
+import { checkIoMap } from "../events/tss.ts";
+
+type Size = 1 | 2 | 4;
+
+/** Elements of a repeated instruction that count as one retired instruction. */
+const CHUNK = 64;
+
+/** #GP(0) unless CPL ≤ IOPL or the TSS allows the ports. */
+function checkPermission(core: Core, port: number, size: number): void {
+  if ((core.cr0 & 1) === 0) return;
+  if (core.vm86 || core.cpl > (core.eflags & IOPL) >> 12) checkIoMap(core, port, size);
+}
+function input(core: Core, port: number, size: Size): number {
+  const value = core.bus.readPort(port, size);
+  core.report.port?.(port, size, value, false);
+  return value;
+}
+function output(core: Core, port: number, size: Size, value: number): void {
+  core.bus.writePort(port, size, value);
+  core.report.port?.(port, size, value, true);
+}
+/** Opcode bit 0: byte or operand size. */
+function accessSize({ opcode, operandSize }: Operands): Size {
+  return opcode & 1 ? operandSize : 1;
+}
+/** Low bytes of a register as an unsigned number. */
+function low(value: number, size: Size): number {
+  return size === 4 ? value >>> 0 : value & (size === 2 ? 0xffff : 0xff);
+}
+
+function readPort(core: Core, port: number, size: Size): void {
+  checkPermission(core, port, size);
+  const value = input(core, port, size);
+  const mask = size === 4 ? -1 : size === 2 ? 0xffff : 0xff;
+  core.setGpr(0, (core.gpr(0) & ~mask) | (value & mask));
+}
+function writePort(core: Core, port: number, size: Size): void {
+  checkPermission(core, port, size);
+  output(core, port, size, low(core.gpr(0), size));
+}
+
+/** Runs elements; leaves EIP on the instruction when a chunk is done and more is to do. */
+function repeated(core: Core, operands: Operands, element: () => void): void {
+  if (operands.repeat === 0) {
+    element();
+    return;
+  }
+  const mask = operands.addressSize === 4 ? -1 : 0xffff;
+  for (let i = 0; i < CHUNK; i++) {
+    const count = core.gpr(1);
+    if ((count & mask) === 0) return;
+    element();
+    core.setGpr(1, (count & ~mask) | ((count - 1) & mask));
+  }
+  if ((core.gpr(1) & mask) !== 0) core.eip = operands.eip;
+}
+/** Moves ESI or EDI by an element. */
+function advance(core: Core, register: number, addressSize: number, size: Size): void {
+  const value = core.gpr(register);
+  const next = value + (core.eflags & DF ? -size : size);
+  const mask = addressSize === 4 ? -1 : 0xffff;
+  core.setGpr(register, (value & ~mask) | (next & mask));
+}
+
+const ins: Assist = (core, operands) => {
+  const size = accessSize(operands);
+  const { addressSize } = operands;
+  repeated(core, operands, () => {
+    const port = core.gpr(2) & 0xffff;
+    checkPermission(core, port, size);
+    const offset = addressSize === 4 ? core.gpr(7) : core.gpr(7) & 0xffff;
+    const linear = core.linear(L.ES, offset, size, true);
+    core.memory.probeWrite(linear, size);
+    core.memory.slowWrite(linear, size, input(core, port, size));
+    advance(core, 7, addressSize, size);
+  });
+};
+const outs: Assist = (core, operands) => {
+  const size = accessSize(operands);
+  const { addressSize, segment } = operands;
+  repeated(core, operands, () => {
+    const port = core.gpr(2) & 0xffff;
+    checkPermission(core, port, size);
+    const offset = addressSize === 4 ? core.gpr(6) : core.gpr(6) & 0xffff;
+    output(core, port, size, low(core.read(segment, offset, size), size));
+    advance(core, 6, addressSize, size);
+  });
+};
+
+/** Assists of port instructions. */
+export const portAssists: Assists = {
+  in: (core, operands) => readPort(core, operands.immediate & 0xff, accessSize(operands)),
+  inDx: (core, operands) => readPort(core, core.gpr(2) & 0xffff, accessSize(operands)),
+  out: (core, operands) => writePort(core, operands.immediate & 0xff, accessSize(operands)),
+  outDx: (core, operands) => writePort(core, core.gpr(2) & 0xffff, accessSize(operands)),
+  ins,
+  outs,
+};
