@@ -5,9 +5,9 @@
  */
 import { eachInput } from "../lib/files.ts";
 import { complain, finish, out, outByte, outLine, outNumberPadded } from "../lib/output.ts";
-import { has, readOptions } from "../lib/options.ts";
-import { isSpace } from "../lib/string.ts";
-import { read } from "../lib/system.ts";
+import { has, readOptions, word } from "../lib/options.ts";
+import { formatUnsigned, isSpace, length } from "../lib/string.ts";
+import { read, S_IFMT, S_IFREG, Stat, stat } from "../lib/system.ts";
 
 const PROGRAM = c`wc`;
 const BUFFER = memory.data(16384);
@@ -19,7 +19,7 @@ let width: i32 = 1;
 export function main(argc: i32, argv: usize): i32 {
   const first = readOptions(argc, argv, c`clmw`, c`wc [-clmw] [file]...`);
   const chosen = <i32> has(0x63) + <i32> has(0x6d) + <i32> has(0x6c) + <i32> has(0x77);
-  width = (chosen === 1 && argc - first <= 1) ? 1 : 7;
+  if (chosen !== 1 || argc - first > 1) width = columnWidth(argc, argv, first);
   const status = eachInput(
     PROGRAM,
     argc,
@@ -29,6 +29,18 @@ export function main(argc: i32, argv: usize): i32 {
   );
   if (argc - first > 1) print(totalLines, totalWords, totalBytes, c`total`);
   return finish(PROGRAM, status);
+}
+
+/** Digits of the operands' whole size; 7 if one is not a regular file (as GNU wc does). */
+function columnWidth(argc: i32, argv: usize, first: i32): i32 {
+  const info = new Stat();
+  let total: u64 = 0;
+  for (let index = first; index < argc; index++) {
+    if (stat(word(argv, index), info) < 0) continue;
+    if ((info.mode & S_IFMT) !== S_IFREG) return 7;
+    total += info.size;
+  }
+  return first >= argc ? 7 : length(formatUnsigned(total));
 }
 
 function count(fd: i32, name: usize): i32 {

@@ -306,11 +306,13 @@ function bracket(): void {
 }
 
 function include(set: usize, byte: u32): void {
-  store<u8>(set + (byte >> 3), <u8> (load<u8>(set + (byte >> 3)) | (1 << (byte & 7))));
-  if (folded && isLetter(byte)) {
-    const other = byte ^ 0x20;
-    store<u8>(set + (other >> 3), <u8> (load<u8>(set + (other >> 3)) | (1 << (other & 7))));
-  }
+  setBit(set, byte);
+  if (folded && isLetter(byte)) setBit(set, byte ^ 0x20);
+}
+
+function setBit(set: usize, byte: u32): void {
+  const bits: u32 = load<u8>(set + (byte >> 3));
+  store<u8>(set + (byte >> 3), bits | (1 << (byte & 7)));
 }
 
 function namedClass(set: usize): void {
