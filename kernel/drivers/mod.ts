@@ -30,7 +30,6 @@ export { powerHalt, powerOff, powerRestart } from "./power/mod.ts";
 const SERIAL_PORTS: u32 = 4;
 
 let chosen: Tty | null = null;
-let chosenName: usize = 0;
 
 /** Takes the console that `name` (up to a comma or blank) means. False for one that is not there. */
 function addConsole(name: usize): bool {
@@ -43,7 +42,6 @@ function addConsole(name: usize): bool {
     vgaConsole();
     chosen = vgaTty();
   } else return false;
-  chosenName = name;
   return true;
 }
 

@@ -355,7 +355,9 @@ function sessionIoctl(opened: Tty, tty: Tty, request: u32, argument: usize): i32
       if (current().euid !== 0) return -EPERM;
       ttyHangup(tty);
       return 0;
-    default:
-      return -ENOTTY;
+    default: {
+      const own = tty.driver.ioctl;
+      return own === null ? -ENOTTY : own(tty, request, argument);
+    }
   }
 }

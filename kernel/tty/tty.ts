@@ -64,6 +64,8 @@ export class TtyDriver {
   sendBreak: ((tty: Tty, on: bool) => void) | null;
   /** 1 when the hardware, too, has sent everything. May be null: always. */
   drained: ((tty: Tty) => bool) | null;
+  /** Requests of this kind of terminal alone; -ENOTTY for others. May be null. */
+  ioctl: ((tty: Tty, request: u32, argument: u32) => i32) | null;
 }
 
 /** The 36 bytes of `struct termios` and two speeds behind; c_cc by `control`. */

@@ -26,7 +26,7 @@ export function ttySent(tty: Tty): void {
   if (ttyOutputCount(tty) < OUT_SIZE / 2) wakeAll(tty.writeWait);
 }
 
-function work(argument: usize): void {
+function work(_argument: usize): void {
   for (;;) {
     const flags = irqSave();
     while (!pending) sleepOn(queue);

@@ -6,9 +6,21 @@
  */
 import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
 import { outb } from "../../arch/i386/x86.ts";
+import { EFAULT, EINVAL, ENOTTY, ENXIO } from "../../abi/errno.ts";
+import {
+  KDGETMODE,
+  KDGKBMODE,
+  KDGKBTYPE,
+  KDSETMODE,
+  KDSKBMODE,
+  VT_ACTIVATE,
+  VT_GETSTATE,
+  VT_OPENQRY,
+  VT_WAITACTIVE,
+} from "../../abi/ioctl.ts";
 import { IUTF8 } from "../../abi/termios.ts";
 import { consoleRegister } from "../../lib/mod.ts";
-import { kzalloc, physToVirt } from "../../mm/mod.ts";
+import { copyOut, kfree, kzalloc, physToVirt, putUser32 } from "../../mm/mod.ts";
 import {
   Tty,
   ttyCreate,
@@ -36,6 +48,8 @@ const CURSOR_OFF: u32 = 0x20;
 /** Character cells are 16 lines high in mode 3. */
 const CELL_LINES: u32 = 16;
 const TTY_MAJOR: u32 = 4;
+const KB_101: u32 = 2;
+const K_UNICODE: u32 = 3;
 
 let screen: Screen = changetype<Screen>(0);
 let terminal: Tty = changetype<Tty>(0);
@@ -119,6 +133,42 @@ function consoleWrite(data: usize, length: u32): void {
   irqRestore(flags);
 }
 
+/**
+ * What programs ask of a Linux console (ioctl_console(2)): there is one, number 1, always active, in
+ * text mode, its keyboard sends characters.
+ */
+function ioctl(_tty: Tty, request: u32, argument: u32): i32 {
+  switch (request) {
+    case KDGKBTYPE:
+      return putUser32(argument, KB_101);
+    case KDGETMODE:
+      return putUser32(argument, 0);
+    case KDGKBMODE:
+      return putUser32(argument, K_UNICODE);
+    case KDSETMODE:
+      return argument === 0 ? 0 : -EINVAL;
+    case KDSKBMODE:
+      return argument === K_UNICODE || argument === 1 ? 0 : -EINVAL;
+    case VT_OPENQRY: // the first console that is free: there is none
+      return putUser32(argument, 0xffffffff);
+    case VT_GETSTATE: // struct vt_stat, three words of 16 bits: active, signal, bits of those in use
+      return putUser32(argument, 1) < 0 ? -EFAULT : putStateMask(argument);
+    case VT_ACTIVATE:
+    case VT_WAITACTIVE:
+      return argument === 1 ? 0 : -ENXIO;
+    default:
+      return -ENOTTY;
+  }
+}
+
+function putStateMask(argument: u32): i32 {
+  const mask = kzalloc(2);
+  store<u16>(mask, 2);
+  const result = copyOut(argument + 4, mask, 2);
+  kfree(mask);
+  return result;
+}
+
 const driver = changetype<TtyDriver>(memory.data(offsetof<TtyDriver>(), 4));
 
 /** Sets up the screen and the terminal tty1. */
@@ -134,6 +184,7 @@ export function vgaInit(): void {
     kzalloc(screenWorkBytes(COLUMNS)),
   );
   driver.start = start;
+  driver.ioctl = ioctl;
   terminal = ttyCreate(driver, 0, TTY_MAJOR, 1);
   terminal.rows = <u16> ROWS;
   terminal.columns = <u16> COLUMNS;

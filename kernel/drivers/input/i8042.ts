@@ -91,7 +91,7 @@ function key(scan: u32): void {
   ttyDiscipline(tty);
 }
 
-function interrupt(irq: u32, context: usize): void {
+function interrupt(_irq: u32, _context: usize): void {
   for (let i = 0; i < 16; i++) {
     const status = inb(STATUS);
     if ((status & OUTPUT_FULL) === 0) return;

@@ -10,6 +10,8 @@
 import { irqRegister } from "../../arch/i386/irq.ts";
 import { irqRestore, irqSave } from "../../arch/i386/irq_flags.ts";
 import { inb, outb } from "../../arch/i386/x86.ts";
+import { EFAULT, ENOTTY } from "../../abi/errno.ts";
+import { TIOCMBIC, TIOCMBIS, TIOCMGET, TIOCMSET } from "../../abi/ioctl.ts";
 import {
   B115200,
   BOTHER,
@@ -29,7 +31,7 @@ import {
 } from "../../abi/termios.ts";
 import { consoleRegister } from "../../lib/mod.ts";
 import { printk } from "../../lib/mod.ts";
-import { kzalloc } from "../../mm/mod.ts";
+import { getUser32, kzalloc, putUser32, userWord } from "../../mm/mod.ts";
 import {
   RAW_BREAK,
   RAW_FRAME,
@@ -175,7 +177,7 @@ function serve(u: Uart): bool {
 }
 
 /** Ports share lines (COM1 with COM3), and an ISA line is edge-triggered: until all are quiet. */
-function interrupt(irq: u32, context: usize): void {
+function interrupt(irq: u32, _context: usize): void {
   let again = true;
   for (let rounds = 0; again && rounds < 8; rounds++) {
     again = false;
@@ -249,6 +251,34 @@ function drained(tty: Tty): bool {
   return (inb(uartOf(tty).base + LINE_STATUS) & STATUS_IDLE) !== 0;
 }
 
+/* TIOCM_ bits (asm-generic/termios.h). */
+const TIOCM_DTR: u32 = 0x002;
+const TIOCM_RTS: u32 = 0x004;
+
+/** Modem lines, as TIOCMGET shows them: CTS, RI, DSR, CD of the status register, DTR and RTS ours. */
+function modemLines(u: Uart): u32 {
+  const status = inb(u.base + MODEM_STATUS);
+  return ((u.modem & MODEM_DTR) !== 0 ? TIOCM_DTR : 0) |
+    ((u.modem & MODEM_RTS) !== 0 ? TIOCM_RTS : 0) |
+    ((status & 0x10) !== 0 ? 0x020 : 0) | ((status & 0x20) !== 0 ? 0x100 : 0) |
+    ((status & 0x40) !== 0 ? 0x080 : 0) | ((status & 0x80) !== 0 ? 0x040 : 0);
+}
+
+function ioctl(tty: Tty, request: u32, argument: u32): i32 {
+  const u = uartOf(tty);
+  if (request === TIOCMGET) return putUser32(argument, modemLines(u));
+  if (request !== TIOCMSET && request !== TIOCMBIS && request !== TIOCMBIC) return -ENOTTY;
+  if (getUser32(argument) < 0) return -EFAULT;
+  const given = userWord();
+  const bits = ((given & TIOCM_DTR) !== 0 ? MODEM_DTR : 0) |
+    ((given & TIOCM_RTS) !== 0 ? MODEM_RTS : 0);
+  if (request === TIOCMSET) u.modem = (u.modem & ~(MODEM_DTR | MODEM_RTS)) | bits;
+  else if (request === TIOCMBIS) u.modem |= bits;
+  else u.modem &= ~bits;
+  outb(u.base + MODEM, u.modem);
+  return 0;
+}
+
 /** Is there a UART at `base`? The scratch register keeps, and loop-back shows the modem lines. */
 function probe(base: u32): bool {
   outb(base + SCRATCH, 0x5a);
@@ -296,6 +326,7 @@ export function serialInit(): void {
   driver.resume = resume;
   driver.sendBreak = sendBreak;
   driver.drained = drained;
+  driver.ioctl = ioctl;
   for (let i: u32 = 0; i < PORTS; i++) addPort(i);
 }
 

@@ -295,7 +295,7 @@ function interruptPio(c: IdeChannel, r: IdeRequest): void {
   else chunkDone(c, r);
 }
 
-function interrupt(irq: u32, context: usize): void {
+function interrupt(_irq: u32, context: usize): void {
   const c = changetype<IdeChannel>(context);
   c.interrupts++;
   const r = c.active;

@@ -61,21 +61,21 @@ function copyModel(id: usize, model: usize): void {
 }
 
 /** Is there anything on the cable? Registers of a missing drive do not keep what is written. */
-function answers(c: IdeChannel, unit: u32): bool {
-  outb(c.ports + ATA_DEVICE, DEVICE_FIXED | (unit !== 0 ? DEVICE_SLAVE : 0));
-  for (let i = 0; i < 4; i++) inb(c.control);
-  const status = inb(c.ports + ATA_STATUS);
+function answers(channel: IdeChannel, unit: u32): bool {
+  outb(channel.ports + ATA_DEVICE, DEVICE_FIXED | (unit !== 0 ? DEVICE_SLAVE : 0));
+  for (let i = 0; i < 4; i++) inb(channel.control);
+  const status = inb(channel.ports + ATA_STATUS);
   if (status === 0xff || status === 0) return false;
-  outb(c.ports + ATA_COUNT, 0x55);
-  outb(c.ports + ATA_LOW, 0xaa);
-  return inb(c.ports + ATA_COUNT) === 0x55 && inb(c.ports + ATA_LOW) === 0xaa;
+  outb(channel.ports + ATA_COUNT, 0x55);
+  outb(channel.ports + ATA_LOW, 0xaa);
+  return inb(channel.ports + ATA_COUNT) === 0x55 && inb(channel.ports + ATA_LOW) === 0xaa;
 }
 
 /** A packet device says so in the signature after reset (ATA/ATAPI-6 §9.12). */
-function isPacket(c: IdeChannel, unit: u32): bool {
-  outb(c.ports + ATA_DEVICE, DEVICE_FIXED | (unit !== 0 ? DEVICE_SLAVE : 0));
-  for (let i = 0; i < 4; i++) inb(c.control);
-  return inb(c.ports + ATA_MID) === 0x14 && inb(c.ports + ATA_HIGH) === 0xeb;
+function isPacket(channel: IdeChannel, unit: u32): bool {
+  outb(channel.ports + ATA_DEVICE, DEVICE_FIXED | (unit !== 0 ? DEVICE_SLAVE : 0));
+  for (let i = 0; i < 4; i++) inb(channel.control);
+  return inb(channel.ports + ATA_MID) === 0x14 && inb(channel.ports + ATA_HIGH) === 0xeb;
 }
 
 function readIdentity(drive: IdeDrive, id: usize): void {
@@ -106,9 +106,9 @@ function setTransferMode(drive: IdeDrive, id: usize): void {
 }
 
 function identify(drive: IdeDrive): void {
-  const c = drive.channel;
-  if (!answers(c, drive.unit)) return;
-  if (isPacket(c, drive.unit)) {
+  const channel = drive.channel;
+  if (!answers(channel, drive.unit)) return;
+  if (isPacket(channel, drive.unit)) {
     printk(c`hd%c: ATAPI device, not supported\n`, 0x61 + drive.index);
     return;
   }
@@ -142,10 +142,10 @@ function identify(drive: IdeDrive): void {
 function addChannel(ports: u32, control: u32, master: u32, irq: u32): void {
   const index = nextIndex;
   nextIndex += 2;
-  const c = ideChannel(ports, control, master, irq, index);
-  if (c === null) return;
+  const channel = ideChannel(ports, control, master, irq, index);
+  if (channel === null) return;
   for (let unit = 0; unit < 2; unit++) {
-    const drive = unit === 0 ? c.drive0 : c.drive1;
+    const drive = unit === 0 ? channel.drive0 : channel.drive1;
     identify(drive);
     const report = found;
     if (drive.present && report !== null) report(drive);
