@@ -26,7 +26,7 @@ import { ttyRead, ttyWrite } from "./io.ts";
 import { ttyIoctl } from "./ioctl.ts";
 import { ttyOfTask, ttyOpenControlling } from "./job.ts";
 import { outputRoom } from "./output.ts";
-import { Tty } from "./tty.ts";
+import { IMMORTAL, Tty, ttyAlive } from "./tty.ts";
 
 const TTY_MAJOR: u32 = 4;
 const AUX_MAJOR: u32 = 5;
@@ -64,6 +64,7 @@ function open(inode: Inode, file: File): i32 {
   if (tty === null) return -ENXIO;
   const result = ttyOpenFile(tty, file);
   if (result < 0) return result;
+  if (inode.rdev === makeDevice(AUX_MAJOR, CONSOLE)) file.data2 = IMMORTAL;
   if ((file.flags & O_NOCTTY) === 0) ttyOpenControlling(tty);
   return 0;
 }
@@ -90,7 +91,7 @@ function write(file: File, t: Transfer, _offset: u64): i32 {
 
 function ioctl(file: File, request: u32, argument: u32): i32 {
   const tty = terminal(file);
-  if (tty.generation !== <u32> file.data2) return -EIO;
+  if (!ttyAlive(tty, <u32> file.data2)) return -EIO;
   return ttyIoctl(tty, <u32> file.data2, request, argument);
 }
 
@@ -99,7 +100,7 @@ export function ttyPoll(file: File, table: PollTable | null): u32 {
   const tty = terminal(file);
   pollWait(table, tty.readWait);
   pollWait(table, tty.writeWait);
-  if (tty.generation !== <u32> file.data2) {
+  if (!ttyAlive(tty, <u32> file.data2)) {
     return POLLIN | POLLRDNORM | POLLOUT | POLLERR | POLLHUP;
   }
   let ready: u32 = 0;

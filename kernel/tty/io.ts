@@ -23,7 +23,7 @@ import { signalPending } from "../proc/task.ts";
 import { inputAvailable, inputTake, inputUnthrottle } from "./input.ts";
 import { checkReader, checkWriter } from "./job.ts";
 import { outputWrite } from "./output.ts";
-import { BOUNCE_SIZE, Tty, ttyOutputCount, ttyStart } from "./tty.ts";
+import { BOUNCE_SIZE, Tty, ttyAlive, ttyOutputCount, ttyStart } from "./tty.ts";
 import { ttyDiscipline } from "./worker.ts";
 
 /** inputTake's mark that a line ended. */
@@ -72,7 +72,7 @@ function readLoop(tty: Tty, generation: u32, nonblock: bool, t: Transfer, length
   if (minimum > length) minimum = length;
   let done: u32 = 0;
   while (done < length) {
-    if (tty.generation !== generation) break;
+    if (!ttyAlive(tty, generation)) break;
     if (!inputAvailable(tty, 1)) {
       if (tty.peerClosed) return done > 0 ? <i32> done : -EIO;
       if (timed && limit === 0) break;
@@ -125,7 +125,7 @@ export function ttyRead(
   t: Transfer,
   length: u32,
 ): i32 {
-  if (length === 0 || tty.generation !== generation) return 0;
+  if (length === 0 || !ttyAlive(tty, generation)) return 0;
   if (!tty.isMaster) {
     const background = checkReader(tty);
     if (background < 0) return background;
@@ -144,7 +144,7 @@ function putOut(tty: Tty, generation: u32, nonblock: bool, length: u32): i32 {
   const flags = irqSave();
   let failure: i32 = 0;
   for (;;) {
-    if (tty.generation !== generation || tty.peerClosed) {
+    if (!ttyAlive(tty, generation) || tty.peerClosed) {
       failure = -EIO;
       break;
     }
@@ -170,7 +170,7 @@ export function ttyWrite(
   t: Transfer,
   length: u32,
 ): i32 {
-  if (tty.generation !== generation) return -EIO;
+  if (!ttyAlive(tty, generation)) return -EIO;
   if (!tty.isMaster && (tty.termios.lflag & TOSTOP) !== 0) {
     const background = checkWriter(tty);
     if (background < 0) return background;
@@ -197,7 +197,7 @@ export function ttyWrite(
 export function ttyDrain(tty: Tty, generation: u32): i32 {
   const flags = irqSave();
   let result: i32 = 0;
-  while (ttyOutputCount(tty) > 0 && tty.generation === generation && !tty.peerClosed) {
+  while (ttyOutputCount(tty) > 0 && ttyAlive(tty, generation) && !tty.peerClosed) {
     ttyStart(tty);
     if (ttyOutputCount(tty) === 0) break;
     result = sleepOnInterruptible(tty.writeWait);

@@ -154,6 +154,14 @@ export class Tty {
 /** Bytes of the bounce buffers. */
 export const BOUNCE_SIZE: u32 = 512;
 
+/** The generation of files that outlive hang-ups: those opened as /dev/console (as on Linux). */
+export const IMMORTAL: u32 = 0xffffffff;
+
+/** Has the terminal not been hung up since a file of that generation was opened? */
+export function ttyAlive(tty: Tty, generation: u32): bool {
+  return tty.generation === generation || generation === IMMORTAL;
+}
+
 /** All terminals, for the discipline's thread and for sessions that end. */
 let first: Tty | null = null;
 
