@@ -143,7 +143,7 @@ function putOut(tty: Tty, generation: u32, nonblock: bool, length: u32): i32 {
   let done: u32 = 0;
   const flags = irqSave();
   let failure: i32 = 0;
-  for (;;) {
+  while (true) {
     if (!ttyAlive(tty, generation) || tty.peerClosed) {
       failure = -EIO;
       break;

@@ -27,7 +27,7 @@ export function ttySent(tty: Tty): void {
 }
 
 function work(_argument: usize): void {
-  for (;;) {
+  while (true) {
     const flags = irqSave();
     while (!pending) sleepOn(queue);
     pending = false;
