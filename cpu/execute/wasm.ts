@@ -174,6 +174,17 @@ export class WasmFunction {
     return this.memory("i32.store", address);
   }
 
+  /** memmove: destination, source and length in bytes are on the stack. */
+  memoryCopy(): this {
+    this.code.push(0xfc, 10, 0, 0);
+    return this;
+  }
+  /** memset: destination, byte and length are on the stack. */
+  memoryFill(): this {
+    this.code.push(0xfc, 11, 0);
+    return this;
+  }
+
   // i32 arithmetic
   add(): this {
     return this.op("i32.add");

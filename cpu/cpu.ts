@@ -1,0 +1,178 @@
+/**
+ * The processor as a board sees it: pins, memory, registers, and a way to run it.
+ * Sources: SDM vol. 3A §9.1 (state after reset), Table 9-1; Multiboot 0.6.96 §3.2 (entry state of a kernel).
+ * @module
+ */
+import { createEventUnit, systemAssists } from "./events/mod.ts";
+import type { Assists } from "./execute/assist.ts";
+import { integerAssists } from "./execute/assists.ts";
+import { Core } from "./execute/core.ts";
+import { Engine, type StopReason } from "./execute/engine.ts";
+import { Handlers } from "./execute/handlers.ts";
+import { integerSemantics } from "./execute/semantics/mod.ts";
+import type { Bus, PhysicalMemory } from "./execute/units.ts";
+import { Hooks } from "./hooks.ts";
+import { Decoder } from "./isa/decode.ts";
+import { INTEGER } from "./isa/table.ts";
+import { createMemoryUnit } from "./memory/mod.ts";
+import * as L from "./state/layout.ts";
+import { Registers } from "./state/registers.ts";
+
+const ASSISTS: Assists = { ...integerAssists, ...systemAssists };
+
+/** Decoder and handlers are the same for all processors of a program; made once, on first use. */
+let shared: { decoder: Decoder; handlers: Handlers } | undefined;
+/** The handlers' module by pages of memory, which it declares. */
+const modules = new Map<number, WebAssembly.Module>();
+
+function instructionSet(): { decoder: Decoder; handlers: Handlers } {
+  if (shared === undefined) {
+    const decoder = new Decoder(INTEGER);
+    shared = { decoder, handlers: new Handlers(decoder, integerSemantics) };
+  }
+  return shared;
+}
+
+/** EDX after reset: family 6 (Pentium Pro), model 1, stepping 9. */
+const SIGNATURE = 0x619;
+
+/** An i386-family processor (Pentium Pro level) with its RAM. */
+export class Cpu {
+  /** Physical memory, for loaders, DMA and plugins. Writes drop decoded code that they touch. */
+  readonly memory: PhysicalMemory;
+  /** Registers by gdb's names. */
+  readonly registers: Registers;
+  readonly hooks: Hooks;
+  readonly #core: Core;
+  readonly #engine: Engine;
+
+  /**
+   * `ramBytes`: 4096..3 GiB, a multiple of 4096. Throws RangeError otherwise, or when the host has not
+   * enough memory. The processor is in its state after reset.
+   */
+  constructor(options: { ramBytes: number; bus: Bus }) {
+    const { decoder, handlers } = instructionSet();
+    const core = new Core(options);
+    this.#core = core;
+    const pages = L.memoryPages(options.ramBytes);
+    let module = modules.get(pages);
+    if (module === undefined) {
+      module = new WebAssembly.Module(handlers.build(pages));
+      modules.set(pages, module);
+    }
+    core.memory = createMemoryUnit(core);
+    core.events = createEventUnit(core);
+    this.#engine = new Engine(core, { decoder, handlers, assists: ASSISTS, module });
+    core.code = this.#engine;
+    this.memory = core.memory.physical;
+    this.hooks = new Hooks(core, this.#engine);
+    this.registers = new Registers(core, () => this.#engine.eip());
+    this.reset();
+  }
+
+  /** INTR pin, level. */
+  setInterruptLine(asserted: boolean): void {
+    this.#engine.setInterruptLine(asserted);
+  }
+  /** NMI pin, one edge. */
+  nmi(): void {
+    this.#engine.nmi();
+  }
+
+  /** RESET: real mode, execution at F000:FFF0 (physical FFFFFFF0h); RAM and the instruction count stay. */
+  reset(): void {
+    const core = this.#core;
+    const { i32 } = core;
+    // The count goes on, also when a port write of the guest is what resets it.
+    const kept = [L.BUDGET, L.BUDGET_START, L.CURRENT].map((at) => i32[at >> 2] as number);
+    const epoch = (i32[L.MODE_WORD >> 2] as number) & ~L.MODE_MASK;
+    i32.fill(0, 0, L.FPU_SCRATCH >> 2);
+    [i32[L.BUDGET >> 2], i32[L.BUDGET_START >> 2], i32[L.CURRENT >> 2]] = kept as [
+      number,
+      number,
+      number,
+    ];
+    i32[L.MODE_WORD >> 2] = epoch;
+    core.eflags = 2;
+    i32[L.EIP >> 2] = 0xfff0;
+    i32[L.EDX >> 2] = SIGNATURE;
+    i32[L.CR0 >> 2] = 0x60000010;
+    i32[(L.DR >> 2) + 6] = 0xffff0ff0 | 0;
+    i32[(L.DR >> 2) + 7] = 0x400;
+    i32[L.FPU_CONTROL >> 2] = 0x40;
+    i32[L.FPU_TAG >> 2] = 0x5555;
+    i32[L.MXCSR >> 2] = 0x1f80;
+    i32[L.GDTR_LIMIT >> 2] = 0xffff;
+    i32[L.IDTR_LIMIT >> 2] = 0xffff;
+    for (const segment of [L.ES, L.SS, L.DS, L.FS, L.GS]) {
+      core.setSegment(segment, 0, 0, 0xffff, 0x93);
+    }
+    core.setSegment(L.CS, 0xf000, 0xffff0000 | 0, 0xffff, 0x93);
+    core.setSegment(L.LDTR, 0, 0, 0xffff, 0x82);
+    core.setSegment(L.TR, 0, 0, 0xffff, 0x8b);
+    core.shutdown = false;
+    core.memory.flush();
+    core.codeMappingChanged();
+    core.updateMode();
+    this.#engine.reset();
+    this.hooks.notifyReset();
+  }
+
+  /**
+   * Puts the processor into the state in which a boot protocol enters a kernel: protected mode, paging
+   * off, CS DS ES SS FS GS flat with 4 GiB, CPL 0, interrupts off.
+   */
+  enterFlatMode(state: { eip: number; eax?: number; ebx?: number; esp?: number }): void {
+    const core = this.#core;
+    const { i32 } = core;
+    i32[L.CR0 >> 2] = 0x11;
+    i32[L.CPL >> 2] = 0;
+    core.eflags = 2;
+    core.setSegment(L.CS, 0x08, 0, 0xffffffff, 0xc09b);
+    for (const segment of [L.ES, L.SS, L.DS, L.FS, L.GS]) {
+      core.setSegment(segment, 0x10, 0, 0xffffffff, 0xc093);
+    }
+    i32[L.EIP >> 2] = state.eip;
+    i32[L.EAX >> 2] = state.eax ?? 0;
+    i32[L.EBX >> 2] = state.ebx ?? 0;
+    i32[L.ESP >> 2] = state.esp ?? 0;
+    core.memory.flush();
+    core.codeMappingChanged();
+    core.updateMode();
+  }
+
+  /** Retired instructions since power-on, exact even inside a port or memory access. < 2^53. */
+  get instructions(): number {
+    return this.#engine.instructions();
+  }
+  /** True between HLT and the interrupt that ends it. */
+  get halted(): boolean {
+    return this.#core.i32[L.HALTED >> 2] !== 0;
+  }
+  /** Operand size of the current code segment: 16 or 32. */
+  get codeBits(): 16 | 32 {
+    return (this.#core.i32[L.MODE_WORD >> 2] as number) & L.MODE.CODE32 ? 32 : 16;
+  }
+  /** Physical address of a linear address, or undefined if it is not mapped; changes nothing. */
+  translate(linear: number): number | undefined {
+    const physical = this.#core.memory.probe(linear | 0);
+    return physical === -1 ? undefined : physical >>> 0;
+  }
+
+  /**
+   * Runs at most `limit` instructions (a positive integer). Returns early when halted with no interrupt
+   * to take, shut down by a triple fault, or asked to stop. Throws what a callback throws, with the state
+   * before the instruction. Throws TypeError when called from inside a callback.
+   */
+  run(limit: number): StopReason {
+    return this.#engine.run(limit);
+  }
+  /** Makes the running `run` return at the next instruction boundary. */
+  requestStop(): void {
+    this.#engine.requestStop();
+  }
+  /** Blocks decoded and dropped, times that the arena of decoded code was emptied. */
+  get codeStatistics(): Readonly<{ decoded: number; dropped: number; flushes: number }> {
+    return this.#engine.blocks.statistics;
+  }
+}
