@@ -122,7 +122,7 @@ export class Cpu {
    * Puts the processor into the state in which a boot protocol enters a kernel: protected mode, paging
    * off, CS DS ES SS FS GS flat with 4 GiB, CPL 0, interrupts off.
    */
-  enterFlatMode(state: { eip: number; eax?: number; ebx?: number; esp?: number }): void {
+  enterFlatProtectedMode(state: { eip: number; eax?: number; ebx?: number; esp?: number }): void {
     const core = this.#core;
     const { i32 } = core;
     i32[L.CR0 >> 2] = 0x11;

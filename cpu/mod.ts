@@ -1,7 +1,19 @@
 /**
  * An i386 processor: decoder, interpreter in WebAssembly, paging, faults, x87.
  *
- * Knows no host and no device. @see ARCHITECTURE.md
+ * Knows no host and no device. What it needs of a board is {@link Bus}.
  * @module
  */
-export type { Bus } from "./execute/units.ts";
+export { Cpu } from "./cpu.ts";
+export {
+  type Counter,
+  type DiscontinuityEvent,
+  Hooks,
+  type MemoryEvent,
+  type PortEvent,
+  type TranslatedInstruction,
+  type TranslationBlock,
+} from "./hooks.ts";
+export type { Bus, PhysicalMemory } from "./execute/units.ts";
+export type { Registers } from "./state/registers.ts";
+export type { StopReason } from "./execute/engine.ts";
