@@ -1,0 +1,216 @@
+/**
+ * Reads 32-bit little-endian i386 ELF files: segments to load, sections, symbols.
+ *
+ * Every offset and count of the file is checked; a wrong one gives an {@link ElfError}.
+ * Source: System V ABI, ELF (gABI ch. 4, 5), Intel386 supplement.
+ *
+ * @module
+ */
+
+/** A file that is not an i386 ELF file, or a damaged one; the message says which, in one sentence. */
+export class ElfError extends Error {
+  override name = "ElfError";
+}
+
+/** A PT_LOAD segment. */
+export interface ElfSegment {
+  readonly virtual: number;
+  readonly physical: number;
+  /** Bytes in the file; the rest up to `memoryBytes` is zero. */
+  readonly bytes: Uint8Array;
+  readonly memoryBytes: number;
+  readonly executable: boolean;
+  readonly writable: boolean;
+}
+
+/** A section header. */
+export interface ElfSection {
+  readonly name: string;
+  /** SHT_…, 2 is SHT_SYMTAB. */
+  readonly type: number;
+  readonly flags: number;
+  readonly address: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly link: number;
+  readonly info: number;
+  readonly alignment: number;
+  readonly entrySize: number;
+}
+
+/** A symbol with a name and an address. */
+export interface ElfSymbol {
+  readonly name: string;
+  readonly address: number;
+  readonly size: number;
+  readonly type: "function" | "object" | "other";
+}
+
+/** A file that was read. */
+export interface ElfFile {
+  /** 2 is ET_EXEC, 3 ET_DYN. */
+  readonly type: number;
+  readonly entry: number;
+  readonly segments: readonly ElfSegment[];
+  readonly sections: readonly ElfSection[];
+  readonly symbols: readonly ElfSymbol[];
+  /** The section header table as it stands in the file, for Multiboot. */
+  readonly sectionHeaders: {
+    readonly offset: number;
+    readonly count: number;
+    readonly entrySize: number;
+    readonly stringIndex: number;
+  };
+}
+
+const HEADER_BYTES = 52;
+const PROGRAM_HEADER_BYTES = 32;
+const SECTION_HEADER_BYTES = 40;
+const SYMBOL_BYTES = 16;
+const EM_386 = 3;
+const PT_LOAD = 1;
+const SHT_SYMTAB = 2;
+const MACHINES: Readonly<Record<number, string>> = {
+  2: "SPARC",
+  8: "MIPS",
+  20: "PowerPC",
+  40: "ARM",
+  62: "x86-64",
+  183: "AArch64",
+  243: "RISC-V",
+};
+
+/**
+ * Reads an ELF file.
+ *
+ * @param bytes the whole file
+ * @param name what to call the file in messages
+ * @throws {ElfError} when it is not an executable i386 ELF file, or is damaged
+ */
+export function readElf(bytes: Uint8Array, name: string): ElfFile {
+  const fail = (what: string): never => {
+    throw new ElfError(`"${name}" ${what}`);
+  };
+  if (
+    bytes.length < HEADER_BYTES || [0x7f, 0x45, 0x4c, 0x46].some((byte, at) => bytes[at] !== byte)
+  ) {
+    fail("is not an ELF file");
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const machine = view.getUint16(18, true);
+  if (bytes[4] !== 1 || bytes[5] !== 1 || machine !== EM_386) {
+    const found = MACHINES[machine] ?? (bytes[4] === 2 ? "a 64-bit machine" : `machine ${machine}`);
+    fail(`is a program for ${found}; give one for i386 (32-bit x86)`);
+  }
+  const type = view.getUint16(16, true);
+  if (type !== 2 && type !== 3) {
+    fail("is not an executable ELF file (it may be an object file: link it)");
+  }
+  const part = (offset: number, size: number, what: string): Uint8Array => {
+    if (offset + size > bytes.length) {
+      fail(
+        `is damaged or cut off: its ${what} would end at byte ${offset + size} of ${bytes.length}`,
+      );
+    }
+    return bytes.subarray(offset, offset + size);
+  };
+  const table = (
+    offset: number,
+    count: number,
+    entryBytes: number,
+    least: number,
+    what: string,
+  ): DataView[] => {
+    if (count === 0) return [];
+    if (entryBytes < least) fail(`is damaged: its ${what} has entries of ${entryBytes} bytes`);
+    const all = part(offset, count * entryBytes, what);
+    return Array.from(
+      { length: count },
+      (_, index) => new DataView(all.buffer, all.byteOffset + index * entryBytes, entryBytes),
+    );
+  };
+
+  const segments = table(
+    view.getUint32(28, true),
+    view.getUint16(44, true),
+    view.getUint16(42, true),
+    PROGRAM_HEADER_BYTES,
+    "program header table",
+  ).filter((entry) => entry.getUint32(0, true) === PT_LOAD).map((entry): ElfSegment => {
+    const fileBytes = entry.getUint32(16, true);
+    const memoryBytes = entry.getUint32(20, true);
+    if (fileBytes > memoryBytes) fail("is damaged: a segment is larger in the file than in memory");
+    const flags = entry.getUint32(24, true);
+    return {
+      virtual: entry.getUint32(8, true),
+      physical: entry.getUint32(12, true),
+      bytes: part(entry.getUint32(4, true), fileBytes, "segment"),
+      memoryBytes,
+      executable: (flags & 1) !== 0,
+      writable: (flags & 2) !== 0,
+    };
+  });
+
+  const sectionHeaders = {
+    offset: view.getUint32(32, true),
+    count: view.getUint16(48, true),
+    entrySize: view.getUint16(46, true),
+    stringIndex: view.getUint16(50, true),
+  };
+  const raw = table(
+    sectionHeaders.offset,
+    sectionHeaders.count,
+    sectionHeaders.entrySize,
+    SECTION_HEADER_BYTES,
+    "section header table",
+  );
+  const names = raw[sectionHeaders.stringIndex];
+  const text = (strings: DataView | undefined, offset: number): string => {
+    if (strings === undefined) return "";
+    const start = strings.getUint32(16, true);
+    const size = strings.getUint32(20, true);
+    if (offset >= size) return "";
+    const all = part(start, size, "string table");
+    const end = all.indexOf(0, offset);
+    return new TextDecoder().decode(all.subarray(offset, end < 0 ? size : end));
+  };
+  const sections = raw.map((entry): ElfSection => ({
+    name: text(names, entry.getUint32(0, true)),
+    type: entry.getUint32(4, true),
+    flags: entry.getUint32(8, true),
+    address: entry.getUint32(12, true),
+    offset: entry.getUint32(16, true),
+    size: entry.getUint32(20, true),
+    link: entry.getUint32(24, true),
+    info: entry.getUint32(28, true),
+    alignment: entry.getUint32(32, true),
+    entrySize: entry.getUint32(36, true),
+  }));
+
+  const symbols: ElfSymbol[] = [];
+  for (const section of sections) {
+    if (section.type !== SHT_SYMTAB) continue;
+    const strings = raw[section.link];
+    const entries = table(
+      section.offset,
+      Math.floor(section.size / SYMBOL_BYTES),
+      SYMBOL_BYTES,
+      SYMBOL_BYTES,
+      "symbol table",
+    );
+    for (const entry of entries) {
+      const kind = entry.getUint8(12) & 0xf;
+      const defined = entry.getUint16(14, true) !== 0;
+      const symbol = text(strings, entry.getUint32(0, true));
+      // STT_SECTION and STT_FILE name no place in the program.
+      if (!defined || symbol === "" || kind === 3 || kind === 4) continue;
+      symbols.push({
+        name: symbol,
+        address: entry.getUint32(4, true),
+        size: entry.getUint32(8, true),
+        type: kind === 2 ? "function" : kind === 1 ? "object" : "other",
+      });
+    }
+  }
+  return { type, entry: view.getUint32(24, true), segments, sections, symbols, sectionHeaders };
+}
