@@ -7,6 +7,7 @@
  */
 import { cli, hlt, inb, lidt, outb, outw } from "../../arch/i386/x86.ts";
 import { printk } from "../../lib/mod.ts";
+import { serialDrain } from "../serial/mod.ts";
 import { pciFind, pciRead32, pciRead8 } from "../pci/mod.ts";
 
 const PMBASE: u32 = 0x40;
@@ -37,6 +38,7 @@ export function powerHalt(): void {
 
 /** Turns the machine off; halts when that is not to be. S5 is type 0 on the PIIX4. */
 export function powerOff(): void {
+  serialDrain();
   cli();
   outw(control, SLEEP_ENABLE);
   outw(FALLBACK, SLEEP_ENABLE);
@@ -45,6 +47,7 @@ export function powerOff(): void {
 
 /** Starts the machine anew: the keyboard controller's output line 0, else a triple fault. */
 export function powerRestart(): void {
+  serialDrain();
   cli();
   for (let i = 0; i < 100000 && (inb(0x64) & 2) !== 0; i++) { /* its input buffer is full */ }
   outb(0x64, 0xfe);

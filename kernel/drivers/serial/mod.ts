@@ -1,2 +1,2 @@
 /** Serial ports. @module */
-export { serialConsole, serialInit, serialTty } from "./uart.ts";
+export { serialConsole, serialDrain, serialInit, serialTty } from "./uart.ts";

@@ -357,6 +357,25 @@ export function serialConsole(i: u32): bool {
   const u = i < PORTS ? uartAt(i) : null;
   if (u === null) return false;
   consoleBase = u.base;
-  consoleRegister(consoleWrite);
+  // The first port is the early console: it has shown everything so far.
+  consoleRegister(consoleWrite, u.base !== load<u16>(bases));
   return true;
+}
+
+/** Sends what still waits in the output rings, at power-off: nobody will interrupt any more. */
+export function serialDrain(): void {
+  const flags = irqSave();
+  for (let i: u32 = 0; i < PORTS; i++) {
+    const u = uartAt(i);
+    if (u === null) continue;
+    let byte = ttyOutputTake(u.tty);
+    while (byte >= 0) {
+      putSync(u.base, byte);
+      byte = ttyOutputTake(u.tty);
+    }
+    for (let n = 0; n < 100000 && (inb(u.base + LINE_STATUS) & STATUS_IDLE) === 0; n++) {
+      continue; // the last bytes leave the FIFO
+    }
+  }
+  irqRestore(flags);
 }
