@@ -29,10 +29,8 @@ export interface BuildOptions {
   readonly optimize?: 0 | 1 | 2 | 3;
 }
 
-/** Figures about a build. Times are in milliseconds, sizes in bytes. */
+/** Figures about a build. Sizes are in bytes. */
 export interface BuildStatistics {
-  readonly frontendMs: number;
-  readonly backendMs: number;
   readonly functions: number;
   readonly textBytes: number;
   readonly spills: number;
@@ -66,7 +64,6 @@ const TARGETS: Readonly<Record<BuildOptions["target"], TargetLayout>> = {
 /** Builds a program; throws `CompileError` for mistakes in it. */
 export async function buildProgram(options: BuildOptions): Promise<BuildResult> {
   const layout = TARGETS[options.target];
-  const started = performance.now();
   const assembled = (options.assembly ?? []).map((path) => assembleFile(options, path));
   const sources = await compileSources({
     root: options.root,
@@ -75,7 +72,6 @@ export async function buildProgram(options: BuildOptions): Promise<BuildResult> 
     optimize: options.optimize ?? 1,
     files: options.files,
   });
-  const frontendDone = performance.now();
   const compiled = compileModule(sources.wasm, {
     memoryBase: 0,
     checked: false,
@@ -102,8 +98,6 @@ export async function buildProgram(options: BuildOptions): Promise<BuildResult> 
     elf,
     warnings: sources.warnings,
     statistics: {
-      frontendMs: frontendDone - started,
-      backendMs: performance.now() - frontendDone,
       functions: compiled.functions,
       textBytes: text?.bytes.length ?? 0,
       spills: compiled.spills,

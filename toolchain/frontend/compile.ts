@@ -126,7 +126,8 @@ function argumentsOf(
 
 /**
  * The program's runtime: `lib/runtime.ts` beside the entry module or in a folder above it, which
- * defines `__alloc`, `__free`… (`/*@global*​/`) and usually `abort`. Without the `.ts`, as asc wants it.
+ * defines `__alloc`, `__free`… (decorated `@global`) and usually `abort`. Without the `.ts`, as asc
+ * wants it.
  */
 function findRuntime(options: CompileOptions): { path: string; aborts: boolean } | undefined {
   const folders = options.entry.split("/").slice(0, -1);

@@ -5,7 +5,7 @@
  *
  * - `` c`text` `` is the address (`usize`) of a static, NUL-terminated UTF-8 string. It becomes
  *   `memory.data<u8>([…])`. The usual TypeScript escapes hold; `${…}` is refused.
- * - `/*@name*​/` before a declaration is the decorator `@name`. TypeScript knows no decorators
+ * - A block comment of just `@name` before a declaration is that decorator. TypeScript knows no decorators
  *   on functions and variables, AssemblyScript needs them (`@inline`, `@lazy`, `@global`).
  *
  * Lines keep their numbers. Columns move only behind a string literal; `Rewritten.column` maps a

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- names of instructions
 /**
  * The machine instructions that programs reach by importing from a file named `x86.ts`.
  *

@@ -9,8 +9,16 @@
 
 import { CompileError, type SourcePosition } from "../errors.ts";
 import type { SourceMap } from "../frontend/source_map.ts";
-import { FnIR, sigId, Unsupported } from "../ir/lower.ts";
-import { type Func, I64, type Init, Module } from "../ir/wasm.ts";
+import { lowerFunction } from "../ir/lower.ts";
+import { optimizeGraph } from "../ir/optimize.ts";
+import { UnsupportedError } from "../ir/unsupported.ts";
+import {
+  type FunctionType,
+  I64,
+  type Initializer,
+  type WasmFunction,
+  WasmModule,
+} from "../ir/wasm_module.ts";
 import { ByteWriter } from "../link/byte_writer.ts";
 import type {
   LineEntry,
@@ -19,9 +27,10 @@ import type {
   ObjectSymbol,
   Relocation,
 } from "../link/object.ts";
-import { allocate } from "./allocate.ts";
-import { encode } from "./encode.ts";
-import { Isel } from "./select.ts";
+import { allocateRegisters } from "./allocate.ts";
+import { emitFunction, type FunctionCode } from "./emit.ts";
+import { isIntrinsic } from "./intrinsics.ts";
+import { selectInstructions } from "./select.ts";
 
 /** How to compile. */
 export interface ModuleOptions {
@@ -49,7 +58,7 @@ const CODE_FILL = 0x90;
 
 /** Compiles a module; throws a `CompileError` for what we do not support, with its place. */
 export function compileModule(wasm: Uint8Array, options: ModuleOptions): CompiledObject {
-  return new ModuleCompiler(new Module(wasm), options).run();
+  return new ModuleCompiler(new WasmModule(wasm), options).run();
 }
 
 /** A symbol's name for people: without the library's tilde and the compiler's suffixes. */
@@ -58,7 +67,7 @@ function displayName(name: string): string {
 }
 
 class ModuleCompiler {
-  #module: Module;
+  #module: WasmModule;
   #options: ModuleOptions;
   #symbols: ObjectSymbol[] = [];
   #references = new Map<string, SourcePosition>();
@@ -69,24 +78,24 @@ class ModuleCompiler {
   #constantRelocations: Relocation[] = [];
   #data = new ByteWriter();
   #functions = 0;
-  #stats = { rounds: 0, spills: 0, moves: 0 };
+  #spills = 0;
+  #typeNumbers = new Map<string, number>();
 
-  constructor(module: Module, options: ModuleOptions) {
+  constructor(module: WasmModule, options: ModuleOptions) {
     this.#module = module;
     this.#options = options;
   }
 
   run(): CompiledObject {
     const exported = new Map<number, string>();
-    for (const [name, { kind, i }] of this.#module.exports) {
-      if (kind === 0 && !exported.has(i)) exported.set(i, name);
+    for (const [name, index] of this.#module.exports) {
+      if (!exported.has(index)) exported.set(index, name);
     }
-    for (const func of this.#module.funcs) {
-      if (func.imp === undefined) this.#function(func, exported.get(func.idx));
+    for (const func of this.#module.functions) {
+      if (func.imported === undefined) this.#function(func, exported.get(func.index));
     }
-    for (const [name, { kind, i }] of this.#module.exports) {
-      const func = this.#module.funcs[i];
-      if (kind === 0 && exported.get(i) !== name && func?.imp === undefined) this.#alias(name, i);
+    for (const [name, index] of this.#module.exports) {
+      if (exported.get(index) !== name) this.#alias(name, index);
     }
     this.#tables();
     this.#globals();
@@ -104,8 +113,8 @@ class ModuleCompiler {
         references: this.#references,
       },
       functions: this.#functions,
-      spills: this.#stats.spills,
-      memoryEnd: this.#options.memoryBase + (this.#module.mem?.min ?? 0) * WASM_PAGE,
+      spills: this.#spills,
+      memoryEnd: this.#options.memoryBase + this.#module.memoryPages * WASM_PAGE,
     };
   }
 
@@ -123,55 +132,69 @@ class ModuleCompiler {
     this.#symbols.push({ section: ".text", size: 0, kind: "none", global: false, ...symbol });
   }
 
-  #function(func: Func, exportName: string | undefined): void {
+  /** A number for a function type, the same for equal types. */
+  #typeNumber(type: FunctionType): number {
+    const key = `${type.params.join()}:${type.results.join()}`;
+    let number = this.#typeNumbers.get(key);
+    if (number === undefined) this.#typeNumbers.set(key, number = this.#typeNumbers.size + 1);
+    return number;
+  }
+
+  #place(offset: number): SourcePosition | undefined {
+    return this.#options.sourceMap?.find(offset);
+  }
+
+  #compile(func: WasmFunction, name: string): FunctionCode {
     const { checked, memoryBase } = this.#options;
+    const typeNumber = (type: FunctionType): number => this.#typeNumber(type);
+    try {
+      const options = { memoryBase, checked, isIntrinsic, typeNumber };
+      const graph = lowerFunction(this.#module, func, options);
+      optimizeGraph(graph);
+      const machine = selectInstructions(graph);
+      const { colours, spills } = allocateRegisters(machine);
+      this.#spills += spills;
+      return emitFunction(`$f${func.index}`, machine, colours);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      const place = this.#place(error.offset) ?? this.#place(func.start);
+      throw new CompileError(`${name}: ${error.message}`, place);
+    }
+  }
+
+  #function(func: WasmFunction, exportName: string | undefined): void {
     const name = exportName ?? displayName(func.name);
-    const position = (offset: number): SourcePosition | undefined =>
-      this.#options.sourceMap?.find(offset);
-    const compiled = (() => {
-      try {
-        const ir = new FnIR(this.#module, func, { memBase: memoryBase, checked, cmov: true });
-        const machine = new Isel(ir, { cmov: true }).fn();
-        return encode(`$f${func.idx}`, machine, allocate(machine, this.#stats));
-      } catch (error) {
-        if (!(error instanceof Unsupported)) throw error;
-        throw new CompileError(`${name}: ${error.message}`, position(error.offset ?? func.start));
-      }
-    })();
+    const code = this.#compile(func, name);
     this.#functions++;
     while (this.#text.length % FUNCTION_ALIGNMENT !== 0) this.#text.u8(CODE_FILL);
     const start = this.#text.length;
-    this.#symbol({ name: `$f${func.idx}`, value: start });
+    const own = `$f${func.index}`;
+    this.#symbol({ name: own, value: start });
     this.#symbol({
       name,
       value: start,
-      size: compiled.bytes.length,
+      size: code.bytes.length,
       kind: "function",
       global: exportName !== undefined,
     });
-    for (const { off, kind, sym, add } of compiled.relocs) {
-      const offset = start + off;
-      this.#textRelocations.push({
-        offset,
-        kind: kind === "abs" ? "absolute" : "relative",
-        symbol: sym,
-        addend: add,
-      });
-      if (sym.startsWith("$") || this.#references.has(sym)) continue;
-      const place = position(compiled.lines.findLast(([at]) => at <= off)?.[1] ?? func.start);
-      if (place !== undefined) this.#references.set(sym, place);
+    for (const relocation of code.relocations) {
+      const { symbol, offset } = relocation;
+      this.#textRelocations.push({ ...relocation, offset: start + offset });
+      if (symbol.startsWith("$") || this.#references.has(symbol)) continue;
+      const line = code.lines.findLast((candidate) => candidate.start <= offset);
+      const place = this.#place(line?.offset ?? func.start);
+      if (place !== undefined) this.#references.set(symbol, place);
     }
-    for (const [offset, wasmOffset] of compiled.lines) {
-      const place = position(wasmOffset);
-      if (place !== undefined) {
-        this.#lines.push({ offset: start + offset, file: place.file, line: place.line });
-      }
+    for (const line of code.lines) {
+      const place = this.#place(line.offset);
+      if (place === undefined) continue;
+      this.#lines.push({ offset: start + line.start, file: place.file, line: place.line });
     }
-    for (const { sym, words } of compiled.rodata) {
-      this.#symbol({ name: sym, section: ".rodata", value: this.#constants.length });
-      for (const word of words) this.#address(`$f${func.idx}`, word);
+    for (const { symbol, targets } of code.tables) {
+      this.#symbol({ name: symbol, section: ".rodata", value: this.#constants.length });
+      for (const target of targets) this.#address(own, target);
     }
-    this.#text.put(compiled.bytes);
+    this.#text.put(code.bytes);
   }
 
   /** A second export of the same function. */
@@ -187,46 +210,46 @@ class ModuleCompiler {
     this.#constants.u32(0);
   }
 
-  #value(init: Init): bigint {
-    if (init.op === "const") return init.v;
-    if (init.op !== "global") return 0n;
-    const other = this.#module.globals[init.i];
-    return other === undefined ? 0n : this.#value(other.init);
+  #value(initializer: Initializer): bigint {
+    if (initializer.kind === "constant") return initializer.value;
+    if (initializer.kind !== "global") return 0n;
+    const other = this.#module.globals[initializer.index];
+    return other === undefined ? 0n : this.#value(other.initializer);
   }
 
   /** Function tables with code addresses; for the checked mode also signatures and lengths. */
   #tables(): void {
-    this.#module.tables.forEach((table, index) => {
-      const entries = new Array<number>(table.min).fill(-1);
-      for (const segment of this.#module.elems) {
-        if (segment.mode !== 0 || segment.table !== index) continue;
+    this.#module.tableSizes.forEach((size, index) => {
+      const entries = new Array<number>(size).fill(-1);
+      for (const segment of this.#module.elements) {
+        if (!segment.active || segment.table !== index) continue;
         const start = Number(this.#value(segment.offset));
-        segment.funcs.forEach((func, i) => entries[start + i] = func);
+        segment.functions.forEach((func, i) => entries[start + i] = func);
       }
       const mark = (name: string): void =>
         this.#symbol({ name, section: ".rodata", value: this.#constants.length });
       mark(`$table${index}`);
       for (const entry of entries) {
-        const func = this.#module.funcs[entry];
+        const func = this.#module.functions[entry];
         if (func === undefined) this.#constants.u32(0);
-        else this.#address(func.imp === undefined ? `$f${entry}` : func.imp.name, 0);
+        else this.#address(func.imported?.name ?? `$f${entry}`, 0);
       }
       if (!this.#options.checked) return;
-      mark(`$tabsig${index}`);
+      mark(`$table_types${index}`);
       for (const entry of entries) {
-        const func = this.#module.funcs[entry];
-        this.#constants.u32(func === undefined ? 0 : sigId(func.type));
+        const func = this.#module.functions[entry];
+        this.#constants.u32(func === undefined ? 0 : this.#typeNumber(func.type));
       }
-      mark(`$tablen${index}`);
+      mark(`$table_size${index}`);
       this.#constants.u32(entries.length);
     });
   }
 
   #globals(): void {
-    const pages = this.#module.mem?.min ?? 0;
-    this.#symbol({ name: "__mem_pages", section: ".data", value: this.#data.length });
+    const pages = this.#module.memoryPages;
+    this.#symbol({ name: "$memory_pages", section: ".data", value: this.#data.length });
     this.#data.u32(pages);
-    this.#symbol({ name: "__mem_bytes", section: ".data", value: this.#data.length });
+    this.#symbol({ name: "$memory_bytes", section: ".data", value: this.#data.length });
     this.#data.u32(pages * WASM_PAGE);
     this.#module.globals.forEach((global, index) => {
       const value = this.#data.length;
@@ -234,7 +257,7 @@ class ModuleCompiler {
       this.#symbol({ name: `$g${index}`, section: ".data", value });
       const name = displayName(global.name);
       this.#symbol({ name, section: ".data", value, size, kind: "object" });
-      const initial = BigInt.asUintN(64, this.#value(global.init));
+      const initial = BigInt.asUintN(64, this.#value(global.initializer));
       this.#data.u32(Number(initial & 0xffffffffn));
       if (global.type === I64) this.#data.u32(Number(initial >> 32n));
     });
@@ -242,7 +265,7 @@ class ModuleCompiler {
 
   #staticData(): ObjectSection[] {
     const { memoryBase, dataStart } = this.#options;
-    const segments = this.#module.data.filter((segment) => segment.mode === 0).map((segment) => ({
+    const segments = this.#module.data.filter((segment) => segment.active).map((segment) => ({
       start: (Number(this.#value(segment.offset)) >>> 0) + memoryBase - dataStart,
       bytes: segment.bytes,
     }));

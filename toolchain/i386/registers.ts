@@ -37,19 +37,3 @@ export const ARGUMENT_REGISTERS: readonly number[] = [EAX, EDX, ECX];
 
 /** Registers of a result, low word first. */
 export const RESULT_REGISTERS: readonly number[] = [EAX, EDX];
-
-const TYPE_I64 = 0x7e;
-
-/**
- * How many leading argument words travel in registers. `types` are Wasm value types; an i64 takes two
- * words, and what follows the first argument that does not fit is on the stack too.
- */
-export function registerWords(types: readonly number[]): number {
-  let used = 0;
-  for (const type of types) {
-    const size = type === TYPE_I64 ? 2 : 1;
-    if (used + size > ARGUMENT_REGISTERS.length) break;
-    used += size;
-  }
-  return used;
-}

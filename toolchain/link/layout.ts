@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- names of linker symbols
 /**
  * Where the parts of a program go, and the resolution of its symbols.
  *

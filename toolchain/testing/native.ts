@@ -12,8 +12,8 @@
 import { assemble } from "../i386/assembler/mod.ts";
 import runtimeSource from "../i386/runtime.s" with { type: "text" };
 import { compileModule } from "../i386/module.ts";
-import { registerWords } from "../i386/registers.ts";
-import { I64, Module } from "../ir/wasm.ts";
+import { registerWords } from "../ir/convention.ts";
+import { type FunctionType, I64, WasmModule } from "../ir/wasm_module.ts";
 import { debugSections } from "../link/dwarf.ts";
 import { writeElf } from "../link/elf.ts";
 import { linkProgram } from "../link/layout.ts";
@@ -149,7 +149,7 @@ export function buildNative(
   calls: readonly Call[],
   checked = false,
 ): { elf: Uint8Array; spills: number } {
-  const module = new Module(wasm);
+  const module = new WasmModule(wasm);
   const compiled = compileModule(wasm, {
     memoryBase: MEMORY_BASE,
     checked,
@@ -174,7 +174,7 @@ export function buildNative(
   return { elf: writeElf(program, debugSections(program, ".", "test")), spills: compiled.spills };
 }
 
-function describeCall(module: Module, call: Call, index: number): string {
+function describeCall(module: WasmModule, call: Call, index: number): string {
   const type = functionType(module, call.name);
   const inRegisters = registerWords(type.params);
   const words = call.args.flatMap((value, position) => {
@@ -188,69 +188,66 @@ function describeCall(module: Module, call: Call, index: number): string {
   return `.long ${[call.name, fork, stack.length, index, ...registers, ...stack].join(", ")}`;
 }
 
-function functionType(module: Module, name: string): { params: number[]; results: number[] } {
-  const exported = module.exports.get(name);
-  const func = exported === undefined ? undefined : module.funcs[exported.i];
+function functionType(module: WasmModule, name: string): FunctionType {
+  const func = module.functions[module.exports.get(name) ?? -1];
   if (func === undefined) throw new Error(`The module exports no ${name}`);
   return func.type;
 }
 
-/** Whether this host executes i386 programs; decided once by running one. */
-export const canRunNative: boolean = await (async () => {
-  try {
-    const code = assemble(
-      "probe.s",
-      ".intel_syntax noprefix\n.global _start\n_start: mov ebx, 42\nmov eax, 1\nint 0x80\n",
-    );
-    const program = linkProgram({
-      objects: [code],
-      layout: {
-        text: 0x08049000,
-        data: MEMORY_BASE,
-        physicalOffset: 0,
-        boot: undefined,
-        embedSymbols: false,
-      },
-      entry: ["_start"],
-      fallbacks: {},
-      memoryEnd: MEMORY_BASE,
-    });
-    const { code: exit } = await execute(writeElf(program, []));
-    return exit === 42;
-  } catch {
-    return false;
-  }
-})();
-
-if (!canRunNative) console.warn("This host runs no i386 programs: native tests are skipped");
-
 /** Runs an executable to its end. */
-export async function execute(
+export function execute(
   elf: Uint8Array,
   args: readonly string[] = [],
-): Promise<{ code: number; stdout: Uint8Array }> {
-  const path = await Deno.makeTempFile({ prefix: "toolchain-" });
+): { code: number; stdout: Uint8Array } {
+  const path = Deno.makeTempFileSync({ prefix: "toolchain-" });
   try {
-    await Deno.writeFile(path, elf);
-    await Deno.chmod(path, 0o755);
-    const child = new Deno.Command(path, { args: [...args], stdout: "piped", stderr: "piped" });
-    const { code, stdout } = await child.output();
+    Deno.writeFileSync(path, elf);
+    Deno.chmodSync(path, 0o755);
+    const { code, stdout } = new Deno.Command(path, { args: [...args] }).outputSync();
     return { code, stdout };
   } finally {
-    await Deno.remove(path);
+    Deno.removeSync(path);
   }
 }
 
+/** Whether this host executes i386 programs; found out by running one. */
+export const canRunNative: boolean = probe();
+
+function probe(): boolean {
+  const source =
+    ".intel_syntax noprefix\n.global _start\n_start: mov ebx, 42\nmov eax, 1\nint 0x80\n";
+  const program = linkProgram({
+    objects: [assemble("probe.s", source)],
+    layout: {
+      text: 0x08049000,
+      data: MEMORY_BASE,
+      physicalOffset: 0,
+      boot: undefined,
+      embedSymbols: false,
+    },
+    entry: ["_start"],
+    fallbacks: {},
+    memoryEnd: MEMORY_BASE,
+  });
+  try {
+    if (execute(writeElf(program, [])).code === 42) return true;
+  } catch {
+    // The host refuses the format.
+  }
+  console.warn("This host runs no i386 programs: native tests are skipped");
+  return false;
+}
+
 /** Makes the calls natively. */
-export async function callNative(
+export function callNative(
   wasm: Uint8Array,
   calls: readonly Call[],
   checked = false,
-): Promise<Outcome[]> {
-  const { code, stdout } = await execute(buildNative(wasm, calls, checked).elf);
+): Outcome[] {
+  const { code, stdout } = execute(buildNative(wasm, calls, checked).elf);
   if (code !== 0) throw new Error(`The native process ended with ${code}`);
   const words = new Uint32Array(stdout.slice().buffer);
-  const module = new Module(wasm);
+  const module = new WasmModule(wasm);
   return calls.map((call, index) => {
     const at = index * RECORD_WORDS;
     const [status, low = 0, high = 0, number] = words.subarray(at, at + RECORD_WORDS);

@@ -10,7 +10,7 @@ export interface SourceLine {
   readonly line: number;
 }
 
-/** The lines of a file without comments; `/* … *​/` may span lines. */
+/** The lines of a file without comments, which may span lines. */
 export function logicalLines(text: string): SourceLine[] {
   const blanked = text.replace(
     /"(?:\\.|[^"\\\n])*"|\/\*[^]*?\*\/|#[^\n]*|^\s*\/\/?[^\n]*/gm,
