@@ -1,0 +1,116 @@
+/**
+ * The PCI functions of an i440FX board: 82441FX host bridge, PIIX3 ISA bridge and IDE, PIIX4 power
+ * management as QEMU pairs them.
+ *
+ * Sources: Intel 82441FX (290549) §3.2; 82371SB PIIX3 (290550) §2.2, §2.3; 82371AB PIIX4 (290562) §7.
+ *
+ * @module
+ */
+import { PciFunction } from "./function.ts";
+
+const INTEL = 0x8086;
+/** Medium DEVSEL timing, fast back-to-back. */
+const STATUS = 0x0280;
+
+function bytes(
+  first: number,
+  count: number,
+  value: number,
+  mask: number,
+): (readonly [number, number, number])[] {
+  return Array.from({ length: count }, (_, i) => [first + i, value, mask] as const);
+}
+
+/** The 82441FX host bridge. Its shadowing registers are kept; there is no ROM to shadow. */
+export function hostBridge(): PciFunction {
+  return new PciFunction({
+    name: "82441FX",
+    vendor: INTEL,
+    device: 0x1237,
+    revision: 2,
+    classCode: 0x060000,
+    commandMask: 0x0100,
+    status: 0x2280,
+    registers: [
+      [0x04, 0x06, 0x00], // memory and bus master, always
+      [0x0d, 0, 0xf8],
+      [0x50, 0, 0xff],
+      [0x51, 0, 0xff],
+      ...bytes(0x59, 7, 0, 0xff), // PAM0–6
+      ...bytes(0x60, 8, 0, 0xff), // DRAM row boundaries
+      [0x68, 0, 0xff],
+      [0x72, 0x02, 0x7f], // SMRAM
+    ],
+  });
+}
+
+/** The PIIX3's ISA bridge, with the routes of the PCI interrupts. */
+export function isaBridge(): PciFunction {
+  return new PciFunction({
+    name: "82371SB ISA",
+    vendor: INTEL,
+    device: 0x7000,
+    classCode: 0x060100,
+    headerType: 0x80,
+    commandMask: 0x0008,
+    status: 0x0200,
+    registers: [
+      [0x04, 0x07, 0x00],
+      [0x4c, 0x4d, 0xff],
+      [0x4e, 0x03, 0xff],
+      ...bytes(0x60, 4, 0x80, 0x8f), // PIRQA–D
+      [0x69, 0x02, 0xfe],
+      [0x70, 0x80, 0xff],
+      [0x76, 0x0c, 0x8f],
+      [0x77, 0x0c, 0x8f],
+      [0x82, 0, 0x0f],
+      [0xa0, 0x08, 0x1f],
+      ...bytes(0xa2, 7, 0, 0xff),
+    ],
+  });
+}
+
+/** The PIIX3's IDE interface: legacy channels, bus master at BAR 4. */
+export function ideInterface(busMasterMoved: (base: number | undefined) => void): PciFunction {
+  return new PciFunction({
+    name: "82371SB IDE",
+    vendor: INTEL,
+    device: 0x7010,
+    classCode: 0x010180,
+    commandMask: 0x0005,
+    status: STATUS,
+    registers: [
+      [0x0d, 0, 0xf0],
+      ...bytes(0x40, 4, 0, 0xff), // IDETIM
+      [0x44, 0, 0xff],
+    ],
+    ranges: [{ register: 0x20, count: 16, moved: busMasterMoved }],
+  });
+}
+
+/** The PIIX4's power management: PMBASE at 40h, enabled by PMREGMISC bit 0. */
+export function powerManagement(moved: (base: number | undefined) => void): PciFunction {
+  return new PciFunction({
+    name: "82371AB PM",
+    vendor: INTEL,
+    device: 0x7113,
+    revision: 3,
+    classCode: 0x068000,
+    commandMask: 0x0001,
+    status: STATUS,
+    registers: [
+      [0x3d, 0x01, 0x00], // INTA#, wired to IRQ 9
+      [0x3c, 0x00, 0xff],
+      ...bytes(0x58, 8, 0, 0xff),
+      [0x80, 0, 0x01],
+      [0x90, 0x01, 0x00],
+      [0xd2, 0, 0x0f],
+    ],
+    ranges: [{
+      register: 0x40,
+      count: 64,
+      enabled: (config) => (config[0x80] & 1) !== 0,
+      moved,
+    }],
+  });
+}
