@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { hostTime } from "./time.ts";
 export { FileDisk, ImageError } from "./file_disk.ts";
 export {
   EscapeFilter,

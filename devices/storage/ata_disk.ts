@@ -14,7 +14,7 @@
  */
 import type { Clock, Timer } from "../bus/clock.ts";
 import { type Device, restoreFields, type Saved, saveFields } from "../bus/device.ts";
-import { type BlockBackend, SECTOR_BYTES } from "../bus/stream.ts";
+import { type BlockBackend, SECTOR_BYTES } from "../bus/block.ts";
 import { HEADS, identifyDevice, MAX_MULTIPLE, TRACK_SECTORS } from "./ata_identity.ts";
 import {
   COMMAND,

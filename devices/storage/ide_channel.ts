@@ -19,7 +19,7 @@ import {
   saveFields,
   type Width,
 } from "../bus/device.ts";
-import type { BlockBackend } from "../bus/stream.ts";
+import type { BlockBackend } from "../bus/block.ts";
 import type { Wire } from "../bus/wire.ts";
 import { AtaDisk } from "./ata_disk.ts";
 import {

@@ -1,0 +1,41 @@
+/**
+ * A PC's hardware: chips, buses, the board, and the loader that puts a kernel on it.
+ *
+ * Knows no host but through the interfaces that it is given ({@link BlockBackend}, {@link ByteSink},
+ * {@link HostTime}); `devices/host/mod.ts` has them for Deno.
+ *
+ * @module
+ */
+export { type BlockBackend, MemoryDisk, SECTOR_BYTES, SnapshotDisk } from "./bus/block.ts";
+export { type Mapping, MemoryBus, PortBus } from "./bus/buses.ts";
+export { Clock, NS_PER_INSTRUCTION, type Timer } from "./bus/clock.ts";
+export type { Device, Registers, Saved, Width } from "./bus/device.ts";
+export type { ByteSink, HostTime } from "./bus/stream.ts";
+export { Wire } from "./bus/wire.ts";
+export { screenEscapes, screenText } from "./display/text_screen.ts";
+export type { TextScreen, Vga } from "./display/vga.ts";
+export type { Ps2Keyboard } from "./input/ps2_keyboard.ts";
+export type { Ps2Mouse } from "./input/ps2_mouse.ts";
+export type { Key } from "./input/scan_codes.ts";
+export { Board, type BoardOptions, IRQ } from "./pc/board.ts";
+export {
+  BootError,
+  type BootTarget,
+  findFileSystems,
+  findKernel,
+  type FoundKernel,
+  KERNEL_PATH,
+  loadKernel,
+} from "./pc/boot.ts";
+export {
+  ElfError,
+  type ElfFile,
+  type ElfSection,
+  type ElfSegment,
+  type ElfSymbol,
+  readElf,
+} from "./pc/elf.ts";
+export { Ext2Error, Ext2Reader, type ReadBytes } from "./pc/ext2.ts";
+export { type ExitReason, Machine, type MachineOptions } from "./pc/machine.ts";
+export { type Partition, readPartitions, type ReadSectors } from "./pc/partition.ts";
+export type { Ns16550a } from "./serial/ns16550a.ts";

@@ -1,0 +1,253 @@
+/**
+ * The board: which chips there are, at which ports and addresses, on which interrupt lines. The only
+ * place that knows.
+ *
+ * An i440FX PC: 8259A pair, 8254, MC146818, 8042 with keyboard and mouse, one 16550A, VGA, PIIX3 IDE,
+ * PIIX4 power management, and the debugging ports of Bochs and QEMU.
+ *
+ * @module
+ */
+import type { BlockBackend } from "../bus/block.ts";
+import { MemoryBus, PortBus } from "../bus/buses.ts";
+import type { Clock } from "../bus/clock.ts";
+import type { Device, Registers, Saved, Width } from "../bus/device.ts";
+import type { ByteSink } from "../bus/stream.ts";
+import { Wire } from "../bus/wire.ts";
+import { DebugPort, ExitPort, PostPort } from "../debug/ports.ts";
+import { Vga } from "../display/vga.ts";
+import { I8042 } from "../input/i8042.ts";
+import { SystemControlA } from "../input/port92.ts";
+import { Ps2Keyboard } from "../input/ps2_keyboard.ts";
+import { Ps2Mouse } from "../input/ps2_mouse.ts";
+import { PicPair } from "../interrupt/pic_pair.ts";
+import { deviceFunction, PciConfiguration } from "../pci/host_bridge.ts";
+import { hostBridge, ideInterface, isaBridge, powerManagement } from "../pci/i440fx.ts";
+import type { PciFunction } from "../pci/function.ts";
+import { Piix4Pm } from "../power/piix4_pm.ts";
+import { Ns16550a } from "../serial/ns16550a.ts";
+import type { DmaMemory } from "../storage/bus_master.ts";
+import { IdeChannel } from "../storage/ide_channel.ts";
+import { I8254 } from "../timer/i8254.ts";
+import { Mc146818 } from "../timer/mc146818.ts";
+import { SystemControlB } from "../timer/system_control.ts";
+
+/** Interrupt lines. */
+export const IRQ = {
+  timer: 0,
+  keyboard: 1,
+  serial1: 4,
+  clock: 8,
+  power: 9,
+  mouse: 12,
+  ide1: 14,
+  ide2: 15,
+} as const;
+
+/** What the board is given and what it tells. */
+export interface BoardOptions {
+  readonly clock: Clock;
+  readonly memory: DmaMemory;
+  readonly disks: readonly (BlockBackend | undefined)[];
+  readonly serial: ByteSink | undefined;
+  readonly debug: ByteSink | undefined;
+  /** Time of the real-time clock at power-on, ms since 1970. */
+  readonly timeMs: number;
+  /** The CPU's INTR. */
+  readonly intr: Wire;
+  /** The reset line was pulled. */
+  readonly resetLine: () => void;
+  readonly powerOff: () => void;
+  /** The exit port was written. */
+  readonly exit: (status: number) => void;
+}
+
+/** The chips, wired. */
+export class Board {
+  readonly ports: PortBus = new PortBus();
+  readonly addresses: MemoryBus = new MemoryBus();
+  readonly pic: PicPair;
+  readonly pit: I8254;
+  readonly rtc: Mc146818;
+  readonly keyboard: Ps2Keyboard;
+  readonly mouse: Ps2Mouse;
+  readonly serial: Ns16550a;
+  readonly vga: Vga;
+  readonly ide: readonly [IdeChannel, IdeChannel];
+  readonly pci: PciConfiguration;
+  readonly post: PostPort;
+  readonly #functions: Readonly<Record<string, PciFunction>>;
+  /** By name, in the order in which they are reset and restored; the PIC last, for it keeps its own inputs. */
+  readonly #devices: Readonly<Record<string, Device>>;
+
+  constructor(options: BoardOptions) {
+    const { clock, resetLine } = options;
+    this.pic = new PicPair({ int: options.intr });
+    this.pit = new I8254({ clock, out0: this.pic.input(IRQ.timer) });
+    const speaker = new SystemControlB({
+      clock,
+      setGate: (high) => this.pit.setGate(2, high),
+      output: () => this.pit.output(2),
+    });
+    this.rtc = new Mc146818({ clock, irq: this.pic.input(IRQ.clock), timeMs: options.timeMs });
+    this.keyboard = new Ps2Keyboard({ clock });
+    this.mouse = new Ps2Mouse();
+    // A20 is always open: the CPU has 32 address lines here, as on boards without the gate.
+    const a20 = new Wire();
+    const controller = new I8042({
+      clock,
+      keyboard: this.keyboard,
+      mouse: this.mouse,
+      keyboardIrq: this.pic.input(IRQ.keyboard),
+      auxIrq: this.pic.input(IRQ.mouse),
+      a20,
+      resetLine,
+    });
+    const fast = new SystemControlA({ a20, resetLine });
+    this.serial = new Ns16550a({
+      clock,
+      irq: this.pic.input(IRQ.serial1),
+      ...(options.serial === undefined ? {} : { sink: options.serial }),
+    });
+    this.vga = new Vga({ clock });
+    const channel = (index: 0 | 1): IdeChannel =>
+      new IdeChannel({
+        clock,
+        irq: this.pic.input(index === 0 ? IRQ.ide1 : IRQ.ide2),
+        memory: options.memory,
+        disks: options.disks.slice(2 * index, 2 * index + 2),
+      });
+    this.ide = [channel(0), channel(1)];
+    const power = new Piix4Pm({
+      clock,
+      sci: this.pic.input(IRQ.power),
+      powerOff: options.powerOff,
+    });
+    this.post = new PostPort();
+    const debug = new DebugPort(options.debug === undefined ? {} : { sink: options.debug });
+    const exit = new ExitPort({ exit: options.exit });
+
+    const masters: Registers = {
+      read: (offset, size) => this.ide[offset < 8 ? 0 : 1].master.read(offset & 7, size),
+      write: (offset, size, value) =>
+        this.ide[offset < 8 ? 0 : 1].master.write(offset & 7, size, value),
+    };
+    this.pci = new PciConfiguration({ resetLine });
+    this.#functions = {
+      hostBridge: hostBridge(),
+      isaBridge: isaBridge(),
+      ideInterface: ideInterface(this.#movable("bus master IDE", 16, masters)),
+      powerManagement: powerManagement(this.#movable("power management", 64, power)),
+    };
+    const { hostBridge: host, isaBridge: isa } = this.#functions;
+    this.pci.insert(deviceFunction(0, 0), host);
+    this.pci.insert(deviceFunction(1, 0), isa);
+    this.pci.insert(deviceFunction(1, 1), this.#functions["ideInterface"]);
+    this.pci.insert(deviceFunction(1, 3), this.#functions["powerManagement"]);
+
+    this.#map(0x20, 2, this.pic.master, "8259A master");
+    this.#map(0xa0, 2, this.pic.slave, "8259A slave");
+    this.#map(0x4d0, 2, this.pic.elcr, "ELCR");
+    this.#map(0x40, 4, this.pit, "8254");
+    this.#map(0x61, 1, speaker, "system control B");
+    this.#map(0x60, 1, controller, "8042 data");
+    this.#map(0x64, 1, shifted(controller, 4), "8042 command");
+    this.#map(0x70, 2, this.rtc, "MC146818");
+    this.#map(0x80, 1, this.post, "POST code");
+    this.#map(0x92, 1, fast, "system control A");
+    this.#map(0xe9, 1, debug, "debug port", 4);
+    this.#map(0xf4, 4, exit, "exit port", 4);
+    this.#map(0x3f8, 8, this.serial, "16550A");
+    this.#map(0x3b0, 12, this.vga, "VGA");
+    this.#map(0x3c0, 32, shifted(this.vga, 0x10), "VGA");
+    this.#map(0xcf8, 8, this.pci, "PCI configuration", 4);
+    this.#mapIde(this.ide[0], 0x1f0, 0x3f6, "IDE primary");
+    this.#mapIde(this.ide[1], 0x170, 0x376, "IDE secondary");
+    this.addresses.insert({
+      name: "VGA memory",
+      first: 0xa0000,
+      count: 0x20000,
+      registers: this.vga.memory,
+      widest: 1,
+    });
+    this.#devices = {
+      clock: this.rtc,
+      timer: this.pit,
+      speaker,
+      keyboard: this.keyboard,
+      mouse: this.mouse,
+      controller,
+      fast,
+      serial1: this.serial,
+      vga: this.vga,
+      ide1: this.ide[0],
+      ide2: this.ide[1],
+      pci: this.pci,
+      ...this.#functions,
+      power,
+      post: this.post,
+      debug,
+      exit,
+      pic: this.pic,
+    };
+  }
+
+  #map(first: number, count: number, registers: Registers, name: string, widest: Width = 1): void {
+    this.ports.insert({ name, first, count, registers, widest });
+  }
+
+  #mapIde(channel: IdeChannel, command: number, control: number, name: string): void {
+    this.#map(command, 1, channel.command, `${name} data`, 4);
+    this.#map(command + 1, 7, shifted(channel.command, 1), name);
+    this.#map(control, 1, channel.control, `${name} control`);
+  }
+
+  /** What a PCI function calls when the guest places its I/O range. */
+  #movable(
+    name: string,
+    count: number,
+    registers: Registers,
+  ): (base: number | undefined) => void {
+    let remove: (() => void) | undefined;
+    return (base) => {
+      remove?.();
+      remove = base === undefined
+        ? undefined
+        : this.ports.overlay({ name, first: base, count, registers, widest: 4 });
+    };
+  }
+
+  /** Resets every chip. */
+  reset(): void {
+    for (const device of Object.values(this.#devices)) device.reset();
+  }
+
+  /** The state of every chip by its name on the board. */
+  save(): Record<string, Saved> {
+    return Object.fromEntries(
+      Object.entries(this.#devices).map(([name, device]) => [name, device.save()]),
+    );
+  }
+
+  /**
+   * Puts saved states back.
+   *
+   * @throws {TypeError} when a chip's state is missing or does not fit.
+   */
+  restore(states: Readonly<Record<string, Saved>>): void {
+    for (const [name, device] of Object.entries(this.#devices)) {
+      const state = states[name];
+      if (state === undefined) {
+        throw new TypeError(`Cannot restore the board: "${name}" is missing`);
+      }
+      device.restore(state);
+    }
+  }
+}
+
+/** The same registers, with offsets that begin at `by`. */
+function shifted(registers: Registers, by: number): Registers {
+  return {
+    read: (offset, size) => registers.read(offset + by, size),
+    write: (offset, size, value) => registers.write(offset + by, size, value),
+  };
+}

@@ -1,0 +1,319 @@
+/**
+ * The machine: CPU, board and clock, and the loop that runs them.
+ *
+ * The CPU runs until the next timer is due; HLT lets time pass without instructions. On the virtual
+ * clock it passes at once, so the same image gives the same run; on the wall clock it passes as on the
+ * host. When nothing is due any more the machine waits for its host's input.
+ *
+ * @module
+ */
+import { Cpu } from "../../cpu/mod.ts";
+import type { BlockBackend } from "../bus/block.ts";
+import { Clock, NS_PER_INSTRUCTION } from "../bus/clock.ts";
+import type { Saved } from "../bus/device.ts";
+import type { ByteSink, HostTime } from "../bus/stream.ts";
+import { Wire } from "../bus/wire.ts";
+import type { Vga } from "../display/vga.ts";
+import type { Ps2Keyboard } from "../input/ps2_keyboard.ts";
+import type { Ps2Mouse } from "../input/ps2_mouse.ts";
+import type { Ns16550a } from "../serial/ns16550a.ts";
+import { Board } from "./board.ts";
+import { loadKernel } from "./boot.ts";
+import { describeMachine, startChips } from "./firmware.ts";
+
+const DEFAULT_RAM_BYTES = 128 << 20;
+/** 2025-01-01 00:00:00 UTC. */
+const DEFAULT_TIME_MS = 1_735_689_600_000;
+/** Instructions between two looks at the host. */
+const SLICE = 1_000_000;
+const NS_PER_MS = 1_000_000;
+/** The longest pause on the wall clock before input is looked at again. */
+const MAX_PAUSE_MS = 20;
+/** Behind by more than this, the wall clock is not caught up with: the host was asleep or too slow. */
+const MAX_LAG_NS = 100 * NS_PER_MS;
+const IF = 0x200;
+
+/** Why a run ended. */
+export type ExitReason =
+  /** The guest turned the machine off. */
+  | { readonly type: "power-off" }
+  /** The guest wrote the exit port; `status` is 1–255 and odd. */
+  | { readonly type: "exit"; readonly status: number }
+  /** The guest pulled the reset line. {@link Machine.reboot} starts it anew. */
+  | { readonly type: "reset" }
+  /** A triple fault. */
+  | { readonly type: "shutdown" }
+  /** HLT with interrupts off: nothing can wake it. */
+  | { readonly type: "halted" }
+  /** HLT with nothing due, and this kind of run does not wait for input. */
+  | { readonly type: "idle" }
+  /** {@link Machine.stop} or the signal. */
+  | { readonly type: "stopped" }
+  /** The instructions that were asked for are done. */
+  | { readonly type: "limit" };
+
+/** Options of a {@link Machine}. */
+export interface MachineOptions {
+  /** Bytes of RAM; default 128 MiB. */
+  readonly ramBytes?: number;
+  /** hda, hdb, hdc, hdd. */
+  readonly disks?: readonly (BlockBackend | undefined)[];
+  /** Takes what COM1 sends. */
+  readonly serial?: ByteSink;
+  /** Takes what is written to port E9h. */
+  readonly debug?: ByteSink;
+  /** Default "virtual": time is counted in instructions and runs repeat. "wall" needs `host`. */
+  readonly clock?: "virtual" | "wall";
+  /** Start of the real-time clock, ms since 1970; default 2025-01-01, so that runs repeat. */
+  readonly seedTimeMs?: number;
+  /** The host's time; without it a run gives the host's events their turn only while the guest idles. */
+  readonly host?: HostTime;
+}
+
+/**
+ * A PC.
+ *
+ * @example Run a kernel to its end
+ * ```ts ignore
+ * const machine = new Machine({ serial: (bytes) => output.push(...bytes) });
+ * machine.loadKernel(elf, "console=ttyS0");
+ * assert.deepEqual(await machine.run(), { type: "power-off" });
+ * ```
+ */
+export class Machine {
+  readonly cpu: Cpu;
+  readonly clock: Clock;
+  readonly serial: Ns16550a;
+  readonly keyboard: Ps2Keyboard;
+  readonly mouse: Ps2Mouse;
+  readonly display: Vga;
+  /** The chips, for who looks at them. */
+  readonly board: Board;
+  readonly #options: MachineOptions;
+  #kernel: { elf: Uint8Array; commandLine: string; name: string } | undefined;
+  #exit: ExitReason | undefined;
+  #stopRequested = false;
+  #wake: (() => void) | undefined;
+  /** Host time at virtual time 0 (ms), while a run is on the wall clock. */
+  #originMs = 0;
+
+  /** @throws {TypeError} when the wall clock is asked for without the host's time. */
+  constructor(options: MachineOptions = {}) {
+    if (options.clock === "wall" && options.host === undefined) {
+      throw new TypeError('Cannot run on the wall clock without the option "host"');
+    }
+    this.#options = options;
+    const ramBytes = options.ramBytes ?? DEFAULT_RAM_BYTES;
+    const disks = options.disks ?? [];
+    this.cpu = new Cpu({
+      ramBytes,
+      bus: {
+        readPort: (port, size) => this.board.ports.read(port, size),
+        writePort: (port, size, value) => this.board.ports.write(port, size, value),
+        readMemory: (physical, size) => this.board.addresses.read(physical, size),
+        writeMemory: (physical, size, value) => this.board.addresses.write(physical, size, value),
+        acknowledgeInterrupt: () => this.board.pic.acknowledge(),
+        timestamp: () => this.clock.now() / NS_PER_INSTRUCTION,
+      },
+    });
+    const { cpu } = this;
+    this.clock = new Clock(() => cpu.instructions);
+    this.clock.onEarlier(() => cpu.requestStop());
+    this.board = new Board({
+      clock: this.clock,
+      memory: cpu.memory,
+      disks,
+      serial: options.serial,
+      debug: options.debug,
+      timeMs: options.seedTimeMs ?? DEFAULT_TIME_MS,
+      intr: new Wire((high) => cpu.setInterruptLine(high)),
+      resetLine: () => this.#end({ type: "reset" }),
+      powerOff: () => this.#end({ type: "power-off" }),
+      exit: (status) => this.#end({ type: "exit", status }),
+    });
+    this.serial = this.board.serial;
+    this.keyboard = this.board.keyboard;
+    this.mouse = this.board.mouse;
+    this.display = this.board.vga;
+    describeMachine(this.board.rtc, { ramBytes, disks });
+    startChips(this.board.ports);
+  }
+
+  /** Sends bytes to the guest's COM1 and wakes the machine. */
+  sendSerial(bytes: Uint8Array): void {
+    this.serial.receive(bytes);
+    this.wake();
+  }
+
+  /** Types text on the keyboard and wakes the machine. */
+  type(text: string): void {
+    this.keyboard.type(text);
+    this.wake();
+  }
+
+  /** Lets a machine that waits for input look at its chips. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /**
+   * Loads a Multiboot 1 or 2 kernel and sets the CPU at its entry.
+   *
+   * @param options.name what to call the kernel in messages
+   * @throws {BootError} when it is none, or does not fit
+   */
+  loadKernel(
+    elf: Uint8Array,
+    commandLine: string,
+    options: { readonly name?: string } = {},
+  ): void {
+    const name = options.name ?? "kernel";
+    loadKernel(this.cpu, elf, { name, commandLine });
+    this.#kernel = { elf, commandLine, name };
+    this.#exit = undefined;
+  }
+
+  /** Resets CPU and chips and loads the kernel again, as firmware would after a reset. Memory stays else. */
+  reboot(): void {
+    this.cpu.reset();
+    this.board.reset();
+    startChips(this.board.ports);
+    if (this.#kernel !== undefined) {
+      const { elf, commandLine, name } = this.#kernel;
+      this.loadKernel(elf, commandLine, { name });
+    }
+    this.#exit = undefined;
+  }
+
+  /** Ends the run at the next instruction boundary. */
+  stop(): void {
+    this.#stopRequested = true;
+    this.cpu.requestStop();
+    this.wake();
+  }
+
+  /** The state of clock and chips; the CPU's and the memory are not in it. */
+  saveChips(): { clock: Saved; board: Record<string, Saved> } {
+    return { clock: this.clock.save(), board: this.board.save() };
+  }
+
+  #end(reason: ExitReason): void {
+    this.#exit ??= reason;
+    this.cpu.requestStop();
+  }
+
+  /**
+   * Runs until the guest ends the run, {@link stop} is called, the signal is aborted or so many
+   * instructions are done. While the guest waits and nothing is due, waits for {@link wake}.
+   */
+  async run(
+    options: { readonly instructions?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<ExitReason> {
+    const { host } = this.#options;
+    const end = this.cpu.instructions + (options.instructions ?? Infinity);
+    const onAbort = (): void => this.stop();
+    options.signal?.addEventListener("abort", onAbort);
+    if (options.signal?.aborted === true) this.#stopRequested = true;
+    if (host !== undefined) this.#originMs = host.nowMs() - this.clock.now() / NS_PER_MS;
+    try {
+      for (;;) {
+        const reason = this.#slice(end);
+        if (reason === undefined) {
+          if (this.#options.clock === "wall") await this.#follow();
+          else await host?.pause(0);
+        } else if (reason.type === "idle") await this.#idle();
+        else return reason;
+      }
+    } finally {
+      options.signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Runs so many instructions at most, without giving the host a turn; `undefined` when they are done. */
+  runSync(instructions: number): ExitReason | undefined {
+    const end = this.cpu.instructions + instructions;
+    for (;;) {
+      const reason = this.#slice(end);
+      if (reason?.type === "limit") return undefined;
+      if (reason !== undefined) return reason;
+    }
+  }
+
+  /** Runs for a slice; the reason why the run cannot go on, or `undefined`. */
+  #slice(end: number): ExitReason | undefined {
+    const { cpu, clock } = this;
+    const until = Math.min(end, cpu.instructions + SLICE);
+    for (;;) {
+      clock.fire();
+      if (this.#exit !== undefined) return this.#exit;
+      if (this.#stopRequested) {
+        this.#stopRequested = false;
+        return { type: "stopped" };
+      }
+      const now = cpu.instructions;
+      if (now >= end) return { type: "limit" };
+      if (now >= until) return undefined;
+      const left = Math.ceil((clock.nextDeadlineNs - clock.now()) / NS_PER_INSTRUCTION);
+      const reason = cpu.run(Math.min(until - now, Math.max(1, left)));
+      if (reason === "shutdown") {
+        this.#exit ??= { type: "shutdown" };
+      } else if (reason === "halted" && this.#exit === undefined && !this.#stopRequested) {
+        const waiting = this.#halted();
+        if (waiting !== undefined) return waiting === "later" ? undefined : waiting;
+      }
+    }
+  }
+
+  /** The CPU waits in HLT: lets time pass. "later" when it is the host's time that has to. */
+  #halted(): ExitReason | "later" | undefined {
+    const { clock, cpu } = this;
+    if ((cpu.registers.get("eflags") & IF) === 0) return { type: "halted" };
+    const next = clock.nextDeadlineNs;
+    if (next === Infinity) return { type: "idle" };
+    if (this.#options.clock !== "wall") {
+      clock.skipTo(next);
+      return undefined;
+    }
+    clock.skipTo(Math.min(next, this.#hostNs()));
+    return clock.now() >= next ? undefined : "later";
+  }
+
+  /** The host's time on the virtual scale. */
+  #hostNs(): number {
+    const { host } = this.#options;
+    return host === undefined ? 0 : (host.nowMs() - this.#originMs) * NS_PER_MS;
+  }
+
+  /** Keeps virtual time at the host's: pauses when it is ahead, forgets what it cannot catch up. */
+  async #follow(): Promise<void> {
+    const { host } = this.#options;
+    if (host === undefined) return;
+    const { clock, cpu } = this;
+    const lag = this.#hostNs() - clock.now();
+    if (lag > MAX_LAG_NS) this.#originMs += (lag - MAX_LAG_NS) / NS_PER_MS;
+    // Halted: until the next timer; running: until the host has caught up.
+    const ahead = cpu.halted ? clock.nextDeadlineNs - this.#hostNs() : -lag;
+    const pauseMs = Math.min(MAX_PAUSE_MS, Math.max(0, ahead / NS_PER_MS));
+    if (!cpu.halted) await host.pause(pauseMs >= 1 ? pauseMs : 0);
+    else await Promise.race([host.pause(pauseMs), this.#woken()]);
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** Nothing is due: waits for input. */
+  async #idle(): Promise<void> {
+    if (this.clock.nextDeadlineNs !== Infinity || this.#stopRequested) return;
+    await this.#woken();
+    // On the wall clock the time that was waited has passed for the guest too.
+    if (this.#options.clock === "wall") {
+      this.clock.skipTo(Math.min(this.clock.nextDeadlineNs, this.#hostNs()));
+    }
+  }
+}
