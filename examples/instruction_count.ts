@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { type Counter, definePlugin } from "@overture/overture/plugins";
+import { type AnyPlugin, type Counter, definePlugin } from "@overture/overture/plugins";
 
-export const plugin = definePlugin({
+export const plugin: AnyPlugin = definePlugin({
   name: "instruction-count",
   description: "counts executed instructions by mnemonic",
   options: { top: { type: "number", help: "how many mnemonics to print", default: 20 } },

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { definePlugin } from "@overture/overture/plugins";
+import { type AnyPlugin, definePlugin } from "@overture/overture/plugins";
 
 interface Latency {
   count: number;
@@ -13,7 +13,7 @@ interface Latency {
   longest: number;
 }
 
-export const plugin = definePlugin({
+export const plugin: AnyPlugin = definePlugin({
   name: "interrupt-latency",
   description: "measures interrupt handlers from delivery to IRET",
   options: { log: { type: "boolean", help: "print every interrupt", default: false } },
@@ -31,7 +31,7 @@ export const plugin = definePlugin({
       // system calls. A handler that switched tasks is ended by the IRET of a later turn.
       const index = open.findLastIndex(({ from }) => from === event.to);
       if (index < 0) return;
-      const [{ vector, start }] = open.splice(index) as [{ vector: number; start: number }];
+      const { vector, start } = open.splice(index)[0]!;
       const instructions = host.instructions - start;
       const latency = latencies.get(vector) ?? { count: 0, total: 0, longest: 0 };
       latency.count++;

@@ -5,13 +5,13 @@
  *
  * @module
  */
-import { definePlugin } from "@overture/overture/plugins";
+import { type AnyPlugin, definePlugin } from "@overture/overture/plugins";
 
 const PAGE_BYTES = 4096;
 /** From never touched to touched most, by orders of magnitude. */
 const SHADES = " .:-=+*#%@";
 
-export const plugin = definePlugin({
+export const plugin: AnyPlugin = definePlugin({
   name: "memory-heat-map",
   description: "draws which pages are accessed most",
   options: { columns: { type: "number", help: "pages a line", default: 64 } },
