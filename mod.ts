@@ -15,7 +15,7 @@
  *
  * @module
  */
-export * from "./cpu/mod.ts";
+export { Cpu, type Hooks, type StopReason } from "./cpu/mod.ts";
 export * from "./devices/mod.ts";
 export * from "./plugins/mod.ts";
 export { buildProgram, CompileError } from "./toolchain/mod.ts";

@@ -87,7 +87,7 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
   using input = new RawInput();
   if (input.isTerminal) say("Ctrl-A X leaves, Ctrl-A H helps.\r\n");
   const filter = new EscapeFilter({
-    input: (bytes) => machine.serial.receive(bytes),
+    input: (bytes) => machine.sendSerial(bytes),
     leave: () => end.abort(),
     help: () => say(TERMINAL_HELP),
   });
@@ -107,19 +107,22 @@ async function runToEnd(session: Session, signal: AbortSignal): Promise<number> 
   while (true) {
     const reason = await session.machine.run({ signal });
     switch (reason.type) {
-      case "poweroff":
+      case "power-off":
       case "stopped":
         return 0;
       case "exit":
-        return reason.code;
+        return reason.status;
       case "reset":
-        session.restart();
+        session.machine.reboot();
         break;
       case "shutdown":
         say(
           "\r\noverture: the guest shut the processor down (triple fault): an exception came while " +
             "the handlers of earlier ones could not be reached\r\n",
         );
+        return 1;
+      case "halted":
+        say("\r\noverture: the guest halted the processor with interrupts off\r\n");
         return 1;
     }
   }

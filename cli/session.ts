@@ -8,13 +8,12 @@ import {
   type Ext2Reader,
   findFileSystems,
   findKernel,
-  loadKernel,
   Machine,
-  type MachineOptions,
+  NS_PER_INSTRUCTION,
   readElf,
   SnapshotDisk,
 } from "../devices/mod.ts";
-import { FileDisk } from "../devices/host/mod.ts";
+import { FileDisk, hostTime } from "../devices/host/mod.ts";
 import {
   type AnyPlugin,
   loadPlugin,
@@ -51,18 +50,11 @@ export class Session implements Disposable {
   readonly machine: Machine;
   readonly plugins: PluginManager;
   readonly #disk: FileDisk;
-  readonly #reload: () => void;
 
-  private constructor(parts: {
-    machine: Machine;
-    plugins: PluginManager;
-    disk: FileDisk;
-    reload: () => void;
-  }) {
-    this.machine = parts.machine;
-    this.plugins = parts.plugins;
-    this.#disk = parts.disk;
-    this.#reload = parts.reload;
+  private constructor(machine: Machine, plugins: PluginManager, disk: FileDisk) {
+    this.machine = machine;
+    this.plugins = plugins;
+    this.#disk = disk;
   }
 
   /**
@@ -83,37 +75,32 @@ export class Session implements Disposable {
     const disk = new FileDisk(path, { readOnly: snapshot });
     try {
       const kernel = findBootKernel(options, disk, path);
-      const settings: MachineOptions = {
+      const machine = new Machine({
         ramBytes: options.ramBytes,
         disks: [snapshot ? new SnapshotDisk(disk) : disk],
         serial: options.serial,
         debug: (bytes) => say(new TextDecoder().decode(bytes)),
         clock: options.clock,
-      };
-      const machine = new Machine(settings);
-      const reload = (): void => loadKernel(machine.cpu, kernel.bytes, kernel);
-      reload();
+        host: hostTime,
+        // On the host's time the guest's calendar is the host's too; a virtual run repeats.
+        ...(options.clock === "wall" ? { seedTimeMs: Date.now() } : {}),
+      });
+      machine.loadKernel(kernel.bytes, kernel.commandLine, { name: kernel.name });
       const plugins = new PluginManager({
         cpu: machine.cpu,
         now: () => machine.clock.now(),
-        instructionsPerSecond: machine.instructionsPerSecond,
+        instructionsPerSecond: 1e9 / NS_PER_INSTRUCTION,
         stop: () => machine.stop(),
         kernel: symbolsOf(kernel.bytes, "kernel"),
         program: programSymbols(kernel.fileSystem),
       }, PLUGIN_OUTPUT);
       for (const definition of options.own ?? []) plugins.install({ definition, options: {} });
       for (const plugin of loaded) plugins.install(plugin);
-      return new Session({ machine, plugins, disk, reload });
+      return new Session(machine, plugins, disk);
     } catch (error) {
       disk[Symbol.dispose]();
       throw error;
     }
-  }
-
-  /** Loads the kernel again, after the guest has reset the machine. */
-  restart(): void {
-    this.machine.reset();
-    this.#reload();
   }
 
   [Symbol.dispose](): void {
