@@ -83,6 +83,10 @@ export class Handlers {
   get assists(): readonly string[] {
     return this.#assists;
   }
+  /** Number of forms that are cases of the loop. */
+  get hotCount(): number {
+    return this.#hot.length;
+  }
   /** Number of forms, for statistics. */
   get count(): number {
     return this.#hot.length + this.#cold.length + SPECIALS;
