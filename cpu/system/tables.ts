@@ -136,7 +136,7 @@ const lar: Assist = (core, operands) => {
   const ok = descriptor !== undefined &&
     (descriptor.isSegment || (LAR_TYPES & (1 << descriptor.type)) !== 0);
   if (ok) {
-    writeRegister(core, operands.reg, operands.operandSize, descriptor.high & 0x00f0ff00);
+    writeRegister(core, operands.reg, operands.operandSize, descriptor.high & 0x00ffff00);
   }
   setZero(core, ok);
 };
