@@ -19,3 +19,4 @@ export {
 } from "./types.ts";
 export { pollWait } from "./poll_table.ts";
 export { charDeviceData, registerBlockDevice, registerCharDevice } from "./device_table.ts";
+export { mountRoot, vfsInit } from "./root.ts";

@@ -132,6 +132,18 @@ export class Inode {
   }
 }
 
+/** `rename` of InodeOps: from, old name, moved inode, to, new name, what the new name is now. */
+export type RenameOperation = (
+  from: Inode,
+  name: usize,
+  length: u32,
+  inode: Inode,
+  to: Inode,
+  newName: usize,
+  newLength: u32,
+  target: Inode | null,
+) => i32;
+
 /** What can be done to an inode. Directory operations run under the directory's lock. */
 /*@unmanaged*/
 export class InodeOps {
@@ -144,18 +156,7 @@ export class InodeOps {
   /** Removes the entry of `inode`; for directories it checks that they are empty. */
   unlink: ((directory: Inode, name: usize, length: u32, inode: Inode) => i32) | null;
   /** Moves `inode`; `target` is what the new name is now, or null. Types were checked. */
-  rename:
-    | ((
-      from: Inode,
-      name: usize,
-      length: u32,
-      inode: Inode,
-      to: Inode,
-      newName: usize,
-      newLength: u32,
-      target: Inode | null,
-    ) => i32)
-    | null;
+  rename: RenameOperation | null;
   /** The target into kernel memory, without NUL: its length. */
   readLink: ((inode: Inode, buffer: usize, size: u32) => i32) | null;
   /** A link that jumps (/proc/PID/cwd): fills in a referenced mount and dentry. */

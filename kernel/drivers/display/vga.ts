@@ -109,24 +109,13 @@ function answer(): void {
   ttyDiscipline(terminal);
 }
 
-/** Bytes shown at a stretch with interrupts off, which keep kernel messages out of their middle. */
-const STRETCH: u32 = 128;
-
-function takeStretch(tty: Tty): bool {
-  const flags = irqSave();
-  let more = true;
-  for (let n: u32 = 0; n < STRETCH && more; n++) {
-    const byte = ttyOutputTake(tty);
-    if (byte < 0) more = false;
-    else ansiByte(screen, byte);
-  }
-  irqRestore(flags);
-  return more;
-}
-
 function start(tty: Tty): void {
-  while (takeStretch(tty)) continue;
   const flags = irqSave();
+  while (true) {
+    const byte = ttyOutputTake(tty);
+    if (byte < 0) break;
+    ansiByte(screen, byte);
+  }
   show();
   answer();
   irqRestore(flags);
