@@ -11,14 +11,16 @@ import { Engine, type StopReason } from "./execute/engine.ts";
 import { Handlers } from "./execute/handlers.ts";
 import { integerSemantics } from "./execute/semantics/mod.ts";
 import type { Bus, PhysicalMemory } from "./execute/units.ts";
+import { fpuAssists, fpuSemantics } from "./fpu/mod.ts";
 import { Hooks } from "./hooks.ts";
 import { Decoder } from "./isa/decode.ts";
 import { INTEGER } from "./isa/table.ts";
+import { X87 } from "./isa/x87.ts";
 import { createMemoryUnit } from "./memory/mod.ts";
 import * as L from "./state/layout.ts";
 import { Registers } from "./state/registers.ts";
 
-const ASSISTS: Assists = { ...integerAssists, ...systemAssists };
+const ASSISTS: Assists = { ...integerAssists, ...systemAssists, ...fpuAssists };
 
 /** Decoder and handlers are the same for all processors of a program; made once, on first use. */
 let shared: { decoder: Decoder; handlers: Handlers } | undefined;
@@ -27,8 +29,9 @@ const modules = new Map<number, WebAssembly.Module>();
 
 function instructionSet(): { decoder: Decoder; handlers: Handlers } {
   if (shared === undefined) {
-    const decoder = new Decoder(INTEGER);
-    shared = { decoder, handlers: new Handlers(decoder, integerSemantics) };
+    const decoder = new Decoder([...INTEGER, ...X87]);
+    const handlers = new Handlers(decoder, { ...integerSemantics, ...fpuSemantics });
+    shared = { decoder, handlers };
   }
   return shared;
 }
@@ -100,7 +103,7 @@ export class Cpu {
     i32[(L.DR >> 2) + 6] = 0xffff0ff0 | 0;
     i32[(L.DR >> 2) + 7] = 0x400;
     i32[L.FPU_CONTROL >> 2] = 0x40;
-    i32[L.FPU_TAG >> 2] = 0x5555;
+    i32[L.FPU_TAG >> 2] = 0xff;
     i32[L.MXCSR >> 2] = 0x1f80;
     i32[L.GDTR_LIMIT >> 2] = 0xffff;
     i32[L.IDTR_LIMIT >> 2] = 0xffff;

@@ -43,6 +43,8 @@ export interface Operand {
   readonly kind: OperandKind;
   /** Bytes; of a memory operand that the semantics access on their own (M) 0. */
   readonly size: number;
+  /** State offset of the register, or of the base register, where the form fixes it. */
+  readonly fixed?: number;
 }
 
 /** A form: an operation for given kinds of operands. */
@@ -177,8 +179,11 @@ export class Emitter {
     const operand = this.#operand(index);
     switch (operand.kind) {
       case "register":
-        this.field(index === 0 ? RECORD.A : RECORD.B);
-        this.#loadSized(operand.size as Size);
+        if (operand.fixed !== undefined) this.register(operand.fixed, operand.size as Size);
+        else {
+          this.field(index === 0 ? RECORD.A : RECORD.B);
+          this.#loadSized(operand.size as Size);
+        }
         break;
       case "immediate":
         this.field(RECORD.IMMEDIATE);
@@ -197,7 +202,9 @@ export class Emitter {
   /** Writes a local to operand `index`. */
   write(index: number, value: number): this {
     const operand = this.#operand(index);
-    if (operand.kind === "register") {
+    if (operand.kind === "register" && operand.fixed !== undefined) {
+      this.setRegister(operand.fixed, value, operand.size as Size);
+    } else if (operand.kind === "register") {
       this.field(index === 0 ? RECORD.A : RECORD.B);
       this.f.get(value);
       this.#storeSized(operand.size as Size);
@@ -249,9 +256,10 @@ export class Emitter {
   /** Pushes the effective address (offset) of the memory operand, as LEA has it. */
   offset(index: number): this {
     const f = this.f;
-    const { kind } = this.#operand(index);
+    const { kind, fixed } = this.#operand(index);
     const base = this.recordOffset;
-    f.get(0).memory("i32.load16_u", base + RECORD.BASE).load();
+    if (fixed !== undefined) this.register(fixed);
+    else f.get(0).memory("i32.load16_u", base + RECORD.BASE).load();
     if (kind !== "base") {
       f.get(0).memory("i32.load16_u", base + RECORD.INDEX).load();
       f.get(0).memory("i32.load8_u", base + RECORD.SCALE).shl().add();

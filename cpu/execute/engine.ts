@@ -44,6 +44,8 @@ export class Engine implements CodeCache {
   /** Budget taken away by `stopAfterInstruction`, to be given back. */
   #stolen = 0;
   #retired = 0;
+  /** Instructions at the last fault. */
+  #lastFault = -1;
   #stopRequested = false;
   #interruptLine = false;
   #nmi = false;
@@ -489,6 +491,9 @@ export class Engine implements CodeCache {
   }
   #deliver(): void {
     const core = this.#core;
+    // A handler that faults at its first instruction would stop time: each such fault counts as one.
+    if (this.#retired === this.#lastFault) this.#retired++;
+    this.#lastFault = this.#retired;
     const { fault } = core;
     if (fault.vector === 14) core.i32[L.CR2 >> 2] = fault.address;
     if (!core.events.deliver(fault)) core.shutdown = true;

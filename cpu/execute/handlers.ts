@@ -10,7 +10,16 @@
  * @module
  */
 import type { Decoder, Entry, Instruction } from "../isa/decode.ts";
-import { BUDGET, CURRENT, EIP, EXIT, EXIT_REASON, LINK_SLOT, RECORD } from "../state/layout.ts";
+import {
+  BUDGET,
+  CURRENT,
+  EIP,
+  EXIT,
+  EXIT_REASON,
+  GPR,
+  LINK_SLOT,
+  RECORD,
+} from "../state/layout.ts";
 import {
   Emitter,
   type Form,
@@ -65,14 +74,27 @@ export class Handlers {
   readonly #forms = new Map<string, number>();
   readonly #hot: { form: Form; semantics: Semantics }[] = [];
   readonly #cold: { form: Form; semantics: Semantics }[] = [];
+  /** Hot forms with their registers fixed, and their numbers by (first register * 8 + second). */
+  readonly #fixed: { form: Form; semantics: Semantics }[] = [];
+  readonly #fixedNumbers = new Map<number, Int16Array>();
   readonly #semantics: Readonly<Record<string, Semantics>>;
 
   constructor(decoder: Decoder, semantics: Readonly<Record<string, Semantics>>) {
     this.#semantics = semantics;
     this.#numbers = new Int16Array(decoder.entries.length * VARIANTS).fill(-1);
     for (const entry of decoder.entries) this.#enumerate(entry);
+    for (const [index, { form, semantics }] of this.#hot.entries()) {
+      const variants = fixedVariants(form);
+      if (variants.length === 0) continue;
+      const numbers = new Int16Array(64).fill(-1);
+      for (const { at, operands } of variants) {
+        numbers[at] = SPECIALS + this.#hot.length + this.#fixed.length;
+        this.#fixed.push({ form: { ...form, operands }, semantics });
+      }
+      this.#fixedNumbers.set(SPECIALS + index, numbers);
+    }
     // Hot forms come first, so that they are the cases of the br_table.
-    const shift = this.#hot.length - COLD;
+    const shift = this.#hot.length + this.#fixed.length - COLD;
     for (let i = 0; i < this.#numbers.length; i++) {
       const number = this.#numbers[i] as number;
       if (number >= COLD) this.#numbers[i] = number + shift;
@@ -83,9 +105,13 @@ export class Handlers {
   get assists(): readonly string[] {
     return this.#assists;
   }
+  /** Number of forms that are cases of the loop. */
+  get hotCount(): number {
+    return this.#hot.length + this.#fixed.length;
+  }
   /** Number of forms, for statistics. */
   get count(): number {
-    return this.#hot.length + this.#cold.length + SPECIALS;
+    return this.hotCount + this.#cold.length + SPECIALS;
   }
   assistIndex(name: string): number {
     let index = this.#assistNumbers.get(name);
@@ -198,6 +224,14 @@ export class Handlers {
     ] as number;
   }
 
+  /** The handler in place of `number` for fixed registers 0..7 (0: the operand is none; 8: it is
+   * not a register). */
+  fix(number: number, first: number, second: number): number {
+    if (first > 7 || second > 7) return number;
+    const fixed = this.#fixedNumbers.get(number)?.[first * 8 + second] ?? -1;
+    return fixed >= 0 ? fixed : number;
+  }
+
   /** Encodes the module: exports `run` (a record) and `enter` (a block), which return at an exit. */
   build(pages: number): Uint8Array<ArrayBuffer> {
     const module = new WasmModule();
@@ -215,14 +249,15 @@ export class Handlers {
       if (semantics.ends !== true) x.next();
       functions.push(module.add(runtime.handlerType, f));
     }
+    const inLoop = [...this.#hot, ...this.#fixed];
     const cases = [
       ...specials,
-      ...this.#hot.map(({ semantics }) => (x: Emitter): void => {
+      ...inLoop.map(({ semantics }) => (x: Emitter): void => {
         semantics.emit(x);
         if (semantics.ends !== true) x.next();
       }),
     ];
-    const forms = [...specials.map(() => NO_FORM), ...this.#hot.map(({ form }) => form)];
+    const forms = [...specials.map(() => NO_FORM), ...inLoop.map(({ form }) => form)];
     const one = module.type([I32]);
     const run = module.declare(one);
     module.define(run, interpreterLoop(runtime, cases, forms));
@@ -283,6 +318,44 @@ function isHot({ operation, operands, operandSize, flat }: Form): boolean {
   return operands.every(({ kind, size }) => {
     if (kind === "segmented") return false;
     return size !== 2 || operation === "movzx" || operation === "movsx" || operation === "ret";
+  });
+}
+
+const FIX_BOTH: ReadonlySet<string> = new Set("mov add sub cmp xor test".split(" "));
+const FIX_WITH_IMMEDIATE: ReadonlySet<string> = new Set(
+  "mov add sub cmp and test or shl shr sar".split(" "),
+);
+const FIX_SINGLE: ReadonlySet<string> = new Set("inc dec push pop".split(" "));
+
+/**
+ * The forms of a hot form with each choice of registers. A register that is a constant of the handler
+ * needs neither a look into the record nor a bounds check (V8 checks all but constant addresses).
+ */
+function fixedVariants(form: Form): { at: number; operands: Operand[] }[] {
+  const { operation, operands } = form;
+  const [first, second] = operands;
+  if (first === undefined || operands.some(({ size }) => size !== 4 && size !== 0)) {
+    // Shift counts are bytes.
+    if (!(second?.kind === "immediate" && first?.size === 4)) return [];
+  }
+  const kinds = operands.map(({ kind }) => kind).join(" ");
+  const both = kinds === "register register" && FIX_BOTH.has(operation) ||
+    (kinds === "register base" || kinds === "base register") && operation === "mov" ||
+    kinds === "register base" && operation === "lea";
+  const one = kinds === "register immediate" && FIX_WITH_IMMEDIATE.has(operation) ||
+    kinds === "register" && FIX_SINGLE.has(operation);
+  if (!both && !one) return [];
+  return Array.from({ length: both ? 64 : 8 }, (_, i) => {
+    const at = both ? i : i * 8;
+    const registers = [at >> 3, at & 7];
+    return {
+      at,
+      operands: operands.map((operand, index): Operand =>
+        operand.kind === "immediate"
+          ? operand
+          : { ...operand, fixed: GPR + 4 * (registers[index] as number) }
+      ),
+    };
   });
 }
 

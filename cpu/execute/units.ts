@@ -15,6 +15,8 @@ export interface Bus {
   acknowledgeInterrupt(): number;
   /** Time stamp counter's source; default: retired instructions. */
   timestamp?(): number;
+  /** The FERR# pin goes active (CR0.NE is 0): a PC raises IRQ 13. */
+  coprocessorError?(): void;
 }
 
 /** Physical memory, for loaders, DMA and plugins. Addresses 0..2^32−1; where no RAM answers, the bus does. */

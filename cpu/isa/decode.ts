@@ -282,6 +282,8 @@ export class Decoder {
       out.rm = rm;
       entry = this.find(map, opcode, modrm);
       if (entry === undefined) return UNDEFINED;
+      // The x87 keeps the opcode of its last instruction: 11 bits (SDM vol. 1 §8.1.9).
+      if (map === 0 && (opcode & 0xf8) === 0xd8) out.immediate = ((opcode & 7) << 8) | modrm;
       if (mod !== 3 && entry.operands[0]?.kind !== "R") {
         out.isMemory = true;
         let displacementBytes = mod === 1 ? 1 : mod === 2 ? (addressBig ? 4 : 2) : 0;

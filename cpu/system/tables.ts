@@ -94,16 +94,15 @@ const arpl: Assist = (core, operands) => {
   requireProtected(core);
   const { isMemory, segment, offset, rm } = operands;
   const rpl = core.gpr(operands.reg) & 3;
-  let linear = 0;
   let selector = core.gpr(rm) & 0xffff;
   if (isMemory) {
-    linear = core.linear(segment, offset, 2, true);
-    selector = core.memory.slowReadForWrite(linear, 2);
+    // As measured: the destination is written, and must be writable, only when it changes.
+    selector = core.memory.slowRead(core.linear(segment, offset, 2, false), 2) & 0xffff;
   }
   const adjusted = (selector & 3) < rpl;
   if (adjusted) {
     const value = (selector & ~3) | rpl;
-    if (isMemory) core.memory.slowWrite(linear, 2, value);
+    if (isMemory) core.memory.slowWrite(core.linear(segment, offset, 2, true), 2, value);
     else writeRegister(core, rm, 2, value);
   }
   setZero(core, adjusted);
@@ -136,7 +135,7 @@ const lar: Assist = (core, operands) => {
   const ok = descriptor !== undefined &&
     (descriptor.isSegment || (LAR_TYPES & (1 << descriptor.type)) !== 0);
   if (ok) {
-    writeRegister(core, operands.reg, operands.operandSize, descriptor.high & 0x00f0ff00);
+    writeRegister(core, operands.reg, operands.operandSize, descriptor.high & 0x00ffff00);
   }
   setZero(core, ok);
 };

@@ -105,7 +105,7 @@ export class Ns16550a implements Device, Registers {
 
   /**
    * @param options.irq INTR, after the OUT2 gate.
-   * @param options.sink takes what is sent, a byte at a time when its stop bit ends.
+   * @param options.sink takes what is sent, a byte at a time when it is written.
    */
   constructor(options: { clock: Clock; irq: Wire; sink?: ByteSink }) {
     this.#clock = options.clock;
@@ -273,8 +273,11 @@ export class Ns16550a implements Device, Registers {
     const f = this.#f;
     f.threPending = false;
     // A full register or FIFO: what is written last is lost, or overwrites the holding register.
-    if (f.transmit.length < this.#capacity()) f.transmit.push(byte);
+    const taken = f.transmit.length < this.#capacity();
+    if (taken) f.transmit.push(byte);
     else if (!this.#fifos()) f.transmit[0] = byte;
+    // The host gets it at once: what stands in the FIFO when the guest turns the machine off is not lost.
+    if (taken && (f.mcr & MCR_LOOP) === 0) this.#sink?.(Uint8Array.of(byte));
     this.#shift(this.#clock.now());
   }
 
@@ -298,7 +301,6 @@ export class Ns16550a implements Device, Registers {
     f.shiftedNs = null;
     if (byte !== null) {
       if ((f.mcr & MCR_LOOP) !== 0) this.#accept(byte, 0);
-      else this.#sink?.(Uint8Array.of(byte));
     }
     this.#shift(at);
     this.#update();

@@ -125,11 +125,14 @@ export function ttyDetach(): i32 {
   return 0;
 }
 
-/** A session leader ends: its terminal is released, and files open on it are dead. */
+/**
+ * A session leader ends: its terminal is released, and files open on it are dead. A pseudo-terminal
+ * only tells its foreground group; its line is cut by the master's close (Linux disassociate_ctty).
+ */
 export function ttySessionExit(terminal: usize, _task: Task): void {
   const tty = changetype<Tty>(terminal);
   release(tty);
-  ttyHangup(tty);
+  if (tty.peer === null) ttyHangup(tty);
 }
 
 /** The line is gone: files open now are dead, sleepers wake, the session is told. */

@@ -15,8 +15,8 @@ import { kernelThread } from "../proc/create.ts";
 let queue: WaitQueue = changetype<WaitQueue>(0);
 let pending: bool = false;
 
-/** Interrupt side: `tty` has raw bytes. */
-export function ttyDiscipline(tty: Tty): void {
+/** Interrupt side: the terminal has raw bytes. */
+export function ttyDiscipline(_tty: Tty): void {
   pending = true;
   if (changetype<usize>(queue) !== 0) wakeOne(queue);
 }

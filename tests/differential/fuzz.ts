@@ -1,6 +1,6 @@
 /**
  * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--seed N] [--count N]
- * [--only OPERATION] [--show N]`. Count is cases a row. Prints differences, and forms × cases at the end.
+ * [--x87] [--only OPERATION] [--show N]`. Count is cases a row. Prints differences, and forms × cases at the end.
  * @module
  */
 import { type Engine, type Outcome, type TestCase } from "./case.ts";
@@ -16,6 +16,8 @@ import {
 import { InterpreterEngine } from "./interpreter.ts";
 import { NativeEngine, startNative } from "./native.ts";
 import { Random } from "./random.ts";
+import { fpuCase } from "./generate_x87.ts";
+import { X87 } from "../../cpu/isa/x87.ts";
 import { INTEGER } from "../../cpu/isa/table.ts";
 
 /** What a comparison of many cases found. */
@@ -85,6 +87,25 @@ export async function compareInteger(
   return report;
 }
 
+/** Results that need not be the same to the last bit. */
+const APPROXIMATE = /^(fsin|fcos|fsincos|fptan|fpatan|f2xm1|fyl2x|fyl2xp1)$/;
+
+/** x87 cases for each row. */
+export async function compareX87(
+  engines: { native: Engine; ours: Engine },
+  options: { seed: number; count: number; only?: string | undefined },
+): Promise<Report> {
+  const report = newReport();
+  const random = new Random(options.seed);
+  for (const p of X87.map(pattern)) {
+    if (options.only ? p.operation !== options.only : APPROXIMATE.test(p.operation)) continue;
+    const cases = Array.from({ length: options.count }, () => fpuCase(p, random));
+    report.rows.set(p.row.join(" | "), cases.length);
+    await compareCases(cases, engines, { fpu: true, report });
+  }
+  return report;
+}
+
 function option(name: string): string | undefined {
   const at = Deno.args.indexOf(`--${name}`);
   return at < 0 ? undefined : Deno.args[at + 1];
@@ -98,7 +119,8 @@ async function main(): Promise<void> {
   }
   const ours = new InterpreterEngine();
   const started = performance.now();
-  const report = await compareInteger({ native, ours }, {
+  const compareAll = Deno.args.includes("--x87") ? compareX87 : compareInteger;
+  const report = await compareAll({ native, ours }, {
     seed: Number(option("seed") ?? 1),
     count: Number(option("count") ?? 200),
     only: option("only"),

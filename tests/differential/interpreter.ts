@@ -4,6 +4,7 @@
  * no guest code around it.
  * @module
  */
+import { systemAssists } from "../../cpu/events/mod.ts";
 import { Core } from "../../cpu/execute/core.ts";
 import { Engine as CodeEngine } from "../../cpu/execute/engine.ts";
 import { Handlers } from "../../cpu/execute/handlers.ts";
@@ -13,6 +14,15 @@ import { integerSemantics } from "../../cpu/execute/semantics/mod.ts";
 import { Decoder } from "../../cpu/isa/decode.ts";
 import type { Row } from "../../cpu/isa/row.ts";
 import { INTEGER } from "../../cpu/isa/table.ts";
+import { X87 } from "../../cpu/isa/x87.ts";
+import {
+  fpuAssists,
+  fpuSemantics,
+  fullTags,
+  setControlAndStatus,
+  setFullTags,
+} from "../../cpu/fpu/mod.ts";
+import { createMemoryUnit } from "../../cpu/memory/mod.ts";
 import * as L from "../../cpu/state/layout.ts";
 import {
   background,
@@ -25,12 +35,20 @@ import {
   USER_CS,
   USER_DS,
 } from "./case.ts";
-import { regionMemory } from "./region_memory.ts";
 
 /** Where the regions are in physical memory; page tables and GDT are below. */
 const PHYSICAL = { code: 0x10000, data: 0x12000, readOnly: 0x14000, stack: 0x15000, low: 0x16000 };
 const WRITABLE = ["code", "data", "stack", "low"] as const;
 const RAM = 0x20000;
+const PAGE_DIRECTORY = 0x1000;
+const PAGE_TABLES = 0x2000;
+/** The GDT: physical, and its linear address, for the supervisor only. */
+const GDT = 0x8000;
+const GDT_LINEAR = 0xc0000000;
+/** Page table entry bits. */
+const PRESENT = 1;
+const WRITABLE_BIT = 2;
+const USER = 4;
 /** Instructions after which a case counts as stuck. */
 const LIMIT = 20_000;
 
@@ -58,17 +76,22 @@ export class InterpreterEngine implements Engine {
       },
     });
     this.core = core;
-    const rows: readonly Row[] = INTEGER;
+    const rows: readonly Row[] = [...INTEGER, ...X87];
     const decoder = new Decoder(rows);
-    const handlers = new Handlers(decoder, integerSemantics);
-    const known: Assists = { ...integerAssists, ...softwareInterrupts };
+    const handlers = new Handlers(decoder, { ...integerSemantics, ...fpuSemantics });
+    const known: Assists = {
+      ...integerAssists,
+      ...systemAssists,
+      ...fpuAssists,
+      ...softwareInterrupts,
+    };
     const missing = handlers.assists.filter((name) => known[name] === undefined);
     this.missing = new Set(missing);
     const assists: Assists = {
       ...Object.fromEntries(missing.map((name) => [name, (c: Core) => c.raise(6)])),
       ...known,
     };
-    core.memory = regionMemory(core, PHYSICAL);
+    core.memory = createMemoryUnit(core);
     core.events = {
       deliver: (fault) => {
         this.#end(fault.vector, fault.errorCode, fault.address);
@@ -88,8 +111,40 @@ export class InterpreterEngine implements Engine {
       if (name === "code") this.#initial.fill(0xcc, at, at + bytes);
       else this.#initial.set(background(start, bytes), at);
     }
+    this.#tables();
     core.u8.set(this.#initial, L.RAM_BASE);
-    core.i32[L.CR0 >> 2] = 0x80000033 | 0;
+    // PG, WP, NE, ET, MP, PE.
+    core.i32[L.CR0 >> 2] = 0x80010033 | 0;
+    core.i32[L.CR3 >> 2] = PAGE_DIRECTORY;
+    core.i32[L.GDTR_BASE >> 2] = GDT_LINEAR | 0;
+    core.i32[L.GDTR_LIMIT >> 2] = 0x2f;
+    core.memory.flush();
+  }
+
+  /** Page tables and a GDT with the user's two segments. */
+  #tables(): void {
+    const view = new DataView(this.#initial.buffer);
+    let table = PAGE_TABLES;
+    const map = (linear: number, physical: number, bits: number): void => {
+      const directoryEntry = PAGE_DIRECTORY + (linear >>> 22) * 4;
+      if (view.getUint32(directoryEntry, true) === 0) {
+        view.setUint32(directoryEntry, table | PRESENT | WRITABLE_BIT | USER, true);
+        table += 0x1000;
+      }
+      const at = view.getUint32(directoryEntry, true) & ~0xfff;
+      view.setUint32(at + ((linear >>> 12) & 0x3ff) * 4, physical | PRESENT | bits, true);
+    };
+    for (const [name, { start, bytes, writable }] of Object.entries(REGIONS)) {
+      for (let offset = 0; offset < bytes; offset += 0x1000) {
+        const at = PHYSICAL[name as keyof typeof PHYSICAL] + offset;
+        map(start + offset, at, USER | (writable ? WRITABLE_BIT : 0));
+      }
+    }
+    map(GDT_LINEAR, GDT, WRITABLE_BIT);
+    for (const [selector, high] of [[USER_CS, 0x00cffb00], [USER_DS, 0x00cff300]] as const) {
+      view.setUint32(GDT + (selector & ~7), 0xffff, true);
+      view.setUint32(GDT + (selector & ~7) + 4, high, true);
+    }
   }
 
   #end(vector: number, errorCode: number, address: number): void {
@@ -190,10 +245,8 @@ function writeFpu(core: Core, image: Uint8Array): void {
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
   const status = view.getUint16(4, true);
   const top = (status >> 11) & 7;
-  core.i32[L.FPU_CONTROL >> 2] = view.getUint16(0, true) & 0x1f3f | 0x40;
-  core.i32[L.FPU_STATUS >> 2] = status & ~0x3800;
-  core.i32[L.FPU_TOP >> 2] = top;
-  core.i32[L.FPU_TAG >> 2] = view.getUint16(8, true);
+  setControlAndStatus(core, view.getUint16(0, true), status);
+  setFullTags(core, view.getUint16(8, true));
   core.i32[L.FPU_IP >> 2] = view.getUint32(12, true);
   for (let i = 0; i < 8; i++) {
     const at = L.FPU_REGISTERS + ((top + i) & 7) * 16;
@@ -212,7 +265,7 @@ function readFpu(core: Core): FpuOutcome {
   return {
     control: core.i32[L.FPU_CONTROL >> 2] as number,
     status: ((core.i32[L.FPU_STATUS >> 2] as number) & ~0x3800) | (top << 11),
-    tag: core.i32[L.FPU_TAG >> 2] as number,
+    tag: fullTags(core),
     ip: core.u32[L.FPU_IP >> 2] as number,
     registers,
   };

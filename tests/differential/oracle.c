@@ -90,8 +90,8 @@ u8 fpuImage[108] __attribute__((aligned(16)));
 extern void trampoline(void);
 extern void restore(void);
 u32 caseEip, caseEsp, caseFlags;
-/* FRSTOR, MOV and JMP change no flag. POPF sets NT and ID, which a return from a signal handler leaves alone. */
-__asm__("trampoline: frstor fpuImage; movl $caseFlags, %esp; popfl; movl caseEsp, %esp; jmp *caseEip\nrestore: movl $173, %eax; int $0x80");
+/* FRSTOR waits, so FNINIT comes first. FRSTOR, MOV and JMP change no flag. POPF sets NT and ID, which a return from a signal handler leaves alone. */
+__asm__("trampoline: fninit; frstor fpuImage; movl $caseFlags, %esp; popfl; movl caseEsp, %esp; jmp *caseEip\nrestore: movl $173, %eax; int $0x80");
 
 static const struct { u32 at, bytes; } regions[] = {
   { CODE, CODE_BYTES }, { DATA, DATA_BYTES }, { STACK, STACK_BYTES }, { LOW, LOW_BYTES },

@@ -36,7 +36,10 @@ export function flags(which: u32, clear: u32, set: u32): void {
 }
 export function termios(): usize { return changetype<usize>(tty.termios); }
 `;
-const I = 0, O = 1, L = 3;
+/* Words of a termios. */
+const I = 0;
+const O = 1;
+const L = 3;
 
 async function terminal() {
   let last = 0;

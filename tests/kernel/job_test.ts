@@ -3,11 +3,30 @@ import assert from "node:assert/strict";
 import { compileUnit, type Unit } from "./wasm_unit.ts";
 import { ttyFakes } from "./tty_fakes.ts";
 
-const EIO = 5, EAGAIN = 11, ENOTTY = 25, EPERM = 1, ESRCH = 3, ERESTARTSYS = 512;
-const SIGHUP = 1, SIGINT = 2, SIGCONT = 18, SIGTTIN = 21, SIGTTOU = 22, SIGWINCH = 28;
-const TCGETS = 0x5401, TCSETS = 0x5402, TIOCSCTTY = 0x540e, TIOCGPGRP = 0x540f, TIOCSPGRP = 0x5410;
-const TIOCGWINSZ = 0x5413, TIOCSWINSZ = 0x5414, FIONREAD = 0x541b, TIOCNOTTY = 0x5422;
-const TIOCGSID = 0x5429, TIOCGPTN = 0x80045430, TIOCSPTLCK = 0x40045431;
+const EIO = 5;
+const EAGAIN = 11;
+const ENOTTY = 25;
+const EPERM = 1;
+const ESRCH = 3;
+const ERESTARTSYS = 512;
+const SIGHUP = 1;
+const SIGINT = 2;
+const SIGCONT = 18;
+const SIGTTIN = 21;
+const SIGTTOU = 22;
+const SIGWINCH = 28;
+const TCGETS = 0x5401;
+const TCSETS = 0x5402;
+const TIOCSCTTY = 0x540e;
+const TIOCGPGRP = 0x540f;
+const TIOCSPGRP = 0x5410;
+const TIOCGWINSZ = 0x5413;
+const TIOCSWINSZ = 0x5414;
+const FIONREAD = 0x541b;
+const TIOCNOTTY = 0x5422;
+const TIOCGSID = 0x5429;
+const TIOCGPTN = 0x80045430;
+const TIOCSPTLCK = 0x40045431;
 
 const entry = `
 import { Tty, TtyDriver, ttyCreate, ttyOutputTake, ttyRawPut } from "./kernel/tty/tty.ts";

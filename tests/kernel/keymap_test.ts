@@ -1,6 +1,6 @@
 /** Scan codes to bytes. @module */
 import assert from "node:assert/strict";
-import { compileUnit } from "./wasm_unit.ts";
+import { compileUnit, type Unit } from "./wasm_unit.ts";
 
 const entry = `
 import { Keyboard, keyboardByte } from "./kernel/drivers/input/keymap.ts";
@@ -12,14 +12,16 @@ export function leds(): u32 { return k.leds; }
 export function action(): u32 { return k.action; }
 export function application(on: bool): void { k.applicationCursor = on; }
 `;
-const unit = await compileUnit({ entry });
-const type = (...codes: number[]) =>
+const compiled = compileUnit({ entry });
+const typist = (unit: Unit) => (...codes: number[]) =>
   codes.map((code) => {
     const n = unit.call["key"]!(code);
     return new TextDecoder().decode(unit.get(unit.call["buffer"]!(), n));
   }).join("");
 
-Deno.test("keyboardByte() gives letters, shift and caps lock", () => {
+Deno.test("keyboardByte() gives letters, shift and caps lock", async () => {
+  const unit = await compiled;
+  const type = typist(unit);
   assert.equal(type(0x23, 0xa3, 0x17, 0x97), "hi");
   assert.equal(type(0x2a, 0x23, 0x02, 0xaa, 0x23), "H!h");
   assert.equal(type(0x3a, 0xba, 0x1e, 0x02, 0x2a, 0x1e, 0xaa), "A1a");
@@ -28,7 +30,9 @@ Deno.test("keyboardByte() gives letters, shift and caps lock", () => {
   assert.equal(type(0x1c, 0x0e, 0x0f, 0x01), "\r\x7f\t\x1b");
 });
 
-Deno.test("keyboardByte() gives control and alt characters", () => {
+Deno.test("keyboardByte() gives control and alt characters", async () => {
+  const unit = await compiled;
+  const type = typist(unit);
   assert.equal(type(0x1d, 0x2e, 0x20, 0x2c, 0x2b, 0x1a, 0x9d), "\x03\x04\x1a\x1c\x1b");
   assert.equal(type(0x1d, 0x03, 0x39, 0x9d), "\0\0");
   assert.equal(type(0xe0, 0x1d, 0x1e, 0xe0, 0x9d, 0x1e), "\x01a");
@@ -38,7 +42,9 @@ Deno.test("keyboardByte() gives control and alt characters", () => {
   type(0x9d, 0xb8, 0xe0, 0xd3);
 });
 
-Deno.test("keyboardByte() gives the Linux console's sequences", () => {
+Deno.test("keyboardByte() gives the Linux console's sequences", async () => {
+  const unit = await compiled;
+  const type = typist(unit);
   assert.equal(type(0xe0, 0x48, 0xe0, 0xc8, 0xe0, 0x4b), "\x1b[A\x1b[D");
   unit.call["application"]!(1);
   assert.equal(type(0xe0, 0x50), "\x1bOB");
@@ -55,7 +61,9 @@ Deno.test("keyboardByte() gives the Linux console's sequences", () => {
   assert.equal(type(0xe0, 0x2a, 0xe0, 0x49), "\x1b[5~"); // with the fake shift
 });
 
-Deno.test("keyboardByte() keypad follows Num Lock; Pause is one key", () => {
+Deno.test("keyboardByte() keypad follows Num Lock; Pause is one key", async () => {
+  const unit = await compiled;
+  const type = typist(unit);
   assert.equal(type(0x48, 0x4e), "\x1b[A+");
   assert.equal(type(0x45, 0xc5, 0x48, 0x53), "8.");
   assert.equal(type(0x45, 0xc5, 0xe0, 0x1c, 0xe0, 0x35), "\r/");

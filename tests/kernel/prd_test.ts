@@ -1,9 +1,9 @@
 /** Descriptor tables for the bus master. @module */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compileUnit } from "./wasm_unit.ts";
+import { compileUnit, type Unit } from "./wasm_unit.ts";
 
-const unit = await compileUnit({
+const compiled = compileUnit({
   entry: `
 import { prdFill, segmentAdvance, SegmentCursor } from "./kernel/drivers/storage/prd.ts";
 const cursor = changetype<SegmentCursor>(memory.data(32, 4));
@@ -22,7 +22,7 @@ export function entry(i: u32, w: u32): u32 { return load<u32>(table + i * 8 + w 
 });
 
 /** Fills one table; the regions it describes. */
-function fill(bytes: number): { done: number; regions: [number, number][] } {
+function fill(unit: Unit, bytes: number): { done: number; regions: [number, number][] } {
   const done = unit.call["fill"]!(bytes);
   const regions: [number, number][] = [];
   for (let i = 0; i < 512; i++) {
@@ -33,15 +33,17 @@ function fill(bytes: number): { done: number; regions: [number, number][] } {
   return { done, regions };
 }
 
-Deno.test("prdFill() joins neighbours, and a region of 64 KiB has length 0", () => {
+Deno.test("prdFill() joins neighbours, and a region of 64 KiB has length 0", async () => {
+  const unit = await compiled;
   unit.call["segment"]!(0, 0x30000, 0x8000);
   unit.call["segment"]!(1, 0x38000, 0x8000);
   unit.call["begin"]!(2);
-  assert.deepEqual(fill(0x10000), { done: 0x10000, regions: [[0x30000, 0x10000]] });
+  assert.deepEqual(fill(unit, 0x10000), { done: 0x10000, regions: [[0x30000, 0x10000]] });
   assert.equal(unit.call["entry"]!(0, 1) >>> 0, 0x80000000);
 });
 
-Deno.test("prdFill() covers exactly the memory asked for and never crosses 64 KiB", () => {
+Deno.test("prdFill() covers exactly the memory asked for and never crosses 64 KiB", async () => {
+  const unit = await compiled;
   const segment = fc.tuple(fc.integer({ min: 1, max: 0x7ffff }), fc.integer({ min: 0, max: 64 }));
   fc.assert(fc.property(fc.array(segment, { minLength: 1, maxLength: 20 }), (list) => {
     const want: number[] = [];
@@ -52,7 +54,7 @@ Deno.test("prdFill() covers exactly the memory asked for and never crosses 64 Ki
     unit.call["begin"]!(list.length);
     const got: number[] = [];
     while (got.length < want.length) {
-      const { done, regions } = fill(256 * 512);
+      const { done, regions } = fill(unit, 256 * 512);
       assert.ok(done > 0 && done % 512 === 0 && done <= 256 * 512);
       assert.equal(regions.reduce((sum, [, n]) => sum + n, 0), done);
       for (const [at, n] of regions) {

@@ -11,7 +11,6 @@
  * @module
  */
 
-import asc from "assemblyscript/asc";
 import { CompileError, type Diagnostic, formatDiagnostic } from "../errors.ts";
 import { rewriteSource, type Rewritten } from "./rewrite.ts";
 
@@ -75,6 +74,8 @@ export async function compileSources(options: CompileOptions): Promise<CompiledM
     throw new CompileError(`Cannot read the entry module ${options.entry}`);
   }
   const runtime = findRuntime(options);
+  // Loaded when first needed: it is large, and asks the host for environment variables.
+  const { default: asc } = await import("assemblyscript/asc");
   const { error } = await asc.main([...argumentsOf(options, runtime)], {
     readFile: (name: string) => read(name),
     writeFile: (name: string, content: Uint8Array | string) => {

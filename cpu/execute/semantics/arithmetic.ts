@@ -214,7 +214,7 @@ function divideWide(x: Emitter, signed: boolean): void {
 const negate: Semantics = {
   emit(x: Emitter): void {
     const [zero, value, result] = [x.local(), x.local(), x.local()];
-    x.readModify(0, value).f.i32(0).get(value).sub().set(result);
+    x.readModify(0, value).f.i32(0).tee(zero).get(value).sub().set(result);
     x.modifyWrite(0, result).flagsSub(zero, value, result, x.size(0));
   },
 };

@@ -109,13 +109,24 @@ function answer(): void {
   ttyDiscipline(terminal);
 }
 
-function start(tty: Tty): void {
+/** Bytes shown at a stretch with interrupts off, which keep kernel messages out of their middle. */
+const STRETCH: u32 = 128;
+
+function takeStretch(tty: Tty): bool {
   const flags = irqSave();
-  while (true) {
+  let more = true;
+  for (let n: u32 = 0; n < STRETCH && more; n++) {
     const byte = ttyOutputTake(tty);
-    if (byte < 0) break;
-    ansiByte(screen, byte);
+    if (byte < 0) more = false;
+    else ansiByte(screen, byte);
   }
+  irqRestore(flags);
+  return more;
+}
+
+function start(tty: Tty): void {
+  while (takeStretch(tty)) continue;
+  const flags = irqSave();
   show();
   answer();
   irqRestore(flags);

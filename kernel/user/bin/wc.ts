@@ -70,7 +70,7 @@ function count(fd: i32, name: usize): i32 {
 
 function print(lines: u64, words: u64, bytes: u64, name: usize): void {
   const all = !has(0x63) && !has(0x6d) && !has(0x6c) && !has(0x77);
-  let parted = false;
+  let parted: bool = false;
   if (all || has(0x6c)) parted = column(lines, parted);
   if (all || has(0x77)) parted = column(words, parted);
   if (all || has(0x63) || has(0x6d)) column(bytes, parted);

@@ -70,7 +70,8 @@ export function release(block: usize): void {
 
 /** Bytes that the block can hold. */
 export function capacity(block: usize): u32 {
-  return (1 << (load<u32>(block - HEADER) + SMALLEST_BITS)) - HEADER;
+  const sizeClass = load<u32>(block - HEADER);
+  return (1 << (sizeClass + SMALLEST_BITS)) - HEADER;
 }
 
 /** A block of `bytes` bytes that begins with what `block` held. */

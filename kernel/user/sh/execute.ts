@@ -305,7 +305,7 @@ function runCase(node: Node): i32 {
   const subject = expandWord(node.words!.text, scratch);
   let status = 0;
   for (let item: CaseItem | null = node.items; item !== null; item = item!.next) {
-    let found = false;
+    let found: bool = false;
     for (let pattern = item.patterns; pattern !== null && !found; pattern = pattern!.next) {
       found = matchesWord(pattern.text, subject);
     }

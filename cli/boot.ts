@@ -1,0 +1,129 @@
+/**
+ * `overture boot`: boots an image; the terminal is the guest's serial console.
+ *
+ * @module
+ */
+import { Command } from "@commander-js/extra-typings";
+import { EscapeFilter, RawInput, TERMINAL_HELP, writeStandardOutput } from "../devices/host/mod.ts";
+import { DEFAULT_CACHE } from "./project.ts";
+import { parseSize, say, UserError } from "./report.ts";
+import { Session } from "./session.ts";
+
+/** Options that boot and profile share. */
+export function machineOptions(command: Command): Command {
+  return command
+    .option("--kernel <file>", "boot this kernel instead of the image's /boot/kernel")
+    .option("--append <text>", 'more of the kernel\'s command line, like "init=/bin/bash"')
+    .option("--ram <size>", "memory of the machine, like 64M", "128M")
+    .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
+    .option(
+      "--plugin <file>",
+      "load a plugin: FILE.ts[,option=value]... (repeatable)",
+      (value: string, previous: string[]) => [...previous, value],
+      [] as string[],
+    )
+    .option(
+      "--cache <folder>",
+      "where the default image is kept",
+      DEFAULT_CACHE,
+    ) as unknown as Command;
+}
+
+/** The `boot` command. */
+export function bootCommand(setExitCode: (code: number) => void): Command {
+  const command = new Command("boot")
+    .description("boot a disk image; the terminal is the guest's serial console")
+    .argument("[image]", "the image (default: ours, built and cached; its changes are not kept)")
+    .option(
+      "--clock <kind>",
+      "virtual: runs repeat; wall: tied to real time (default on a terminal)",
+    )
+    .addHelpText(
+      "after",
+      `
+In the guest: Ctrl-A X leaves, Ctrl-A H helps, Ctrl-A A sends Ctrl-A.
+
+Examples:
+  boot
+  boot disk.img --snapshot --ram 64M
+  boot disk.img --append "init=/bin/bash"
+  boot disk.img --plugin ./my_plugin.ts,key=value`,
+    );
+  machineOptions(command as unknown as Command);
+  command.action(async (image, options) => {
+    setExitCode(await boot(image, options as BootOptions));
+  });
+  return command as unknown as Command;
+}
+
+interface BootOptions {
+  readonly kernel?: string;
+  readonly append?: string;
+  readonly ram: string;
+  readonly snapshot?: boolean;
+  readonly plugin: string[];
+  readonly cache: string;
+  readonly clock?: string;
+}
+
+async function boot(image: string | undefined, options: BootOptions): Promise<number> {
+  const clock = options.clock ?? (Deno.stdin.isTerminal() ? "wall" : "virtual");
+  if (clock !== "virtual" && clock !== "wall") {
+    throw new UserError(`--clock is "virtual" or "wall", not "${clock}"`);
+  }
+  using session = await Session.open({
+    image,
+    cache: options.cache,
+    kernel: options.kernel,
+    append: options.append,
+    ramBytes: parseSize(options.ram),
+    snapshot: options.snapshot ?? false,
+    clock,
+    plugins: options.plugin,
+    serial: writeStandardOutput,
+  });
+  const { machine } = session;
+  const end = new AbortController();
+  using input = new RawInput();
+  if (input.isTerminal) say("Ctrl-A X leaves, Ctrl-A H helps.\r\n");
+  const filter = new EscapeFilter({
+    input: (bytes) => machine.sendSerial(bytes),
+    leave: () => end.abort(),
+    help: () => say(TERMINAL_HELP),
+  });
+  // A closed input leaves the machine running: a script's output may still be wanted.
+  const pumping = input.pump((bytes) => filter.feed(bytes), end.signal);
+  pumping.catch(() => {});
+  try {
+    return await runToEnd(session, end.signal);
+  } finally {
+    end.abort();
+    session.plugins.exit();
+  }
+}
+
+/** Runs until the guest ends or the user leaves; returns the exit code. */
+async function runToEnd(session: Session, signal: AbortSignal): Promise<number> {
+  while (true) {
+    const reason = await session.machine.run({ signal });
+    switch (reason.type) {
+      case "power-off":
+      case "stopped":
+        return 0;
+      case "exit":
+        return reason.status;
+      case "reset":
+        session.machine.reboot();
+        break;
+      case "shutdown":
+        say(
+          "\r\noverture: the guest shut the processor down (triple fault): an exception came while " +
+            "the handlers of earlier ones could not be reached\r\n",
+        );
+        return 1;
+      case "halted":
+        say("\r\noverture: the guest halted the processor with interrupts off\r\n");
+        return 1;
+    }
+  }
+}

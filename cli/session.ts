@@ -1,0 +1,189 @@
+/**
+ * A machine as the commands use it: disk and kernel found and loaded, plugins installed.
+ *
+ * @module
+ */
+import {
+  type ElfFile,
+  type Ext2Reader,
+  findFileSystems,
+  findKernel,
+  Machine,
+  NS_PER_INSTRUCTION,
+  readElf,
+  SnapshotDisk,
+} from "../devices/mod.ts";
+import { FileDisk, hostTime } from "../devices/host/mod.ts";
+import {
+  type AnyPlugin,
+  loadPlugin,
+  PluginManager,
+  type PluginOutput,
+  SymbolTable,
+} from "../plugins/mod.ts";
+import { cachedDefaultImage } from "./project.ts";
+import { say, UserError } from "./report.ts";
+
+/** What the commands' options say. */
+export interface SessionOptions {
+  /** The image; undefined: the default one, from the cache, left unchanged. */
+  readonly image: string | undefined;
+  readonly cache: string;
+  readonly kernel: string | undefined;
+  readonly append: string | undefined;
+  readonly ramBytes: number;
+  readonly snapshot: boolean;
+  readonly clock: "virtual" | "wall";
+  /** Plugins as the command line names them. */
+  readonly plugins: readonly string[];
+  /** Plugins that the command brings itself. */
+  readonly own?: readonly AnyPlugin[];
+  readonly serial: (bytes: Uint8Array) => void;
+}
+
+const MEBIBYTE = 1 << 20;
+const MIN_RAM_MIB = 8;
+const MAX_RAM_MIB = 3072;
+
+/** A loaded machine with its plugins. Dispose of it when it has ended. */
+export class Session implements Disposable {
+  readonly machine: Machine;
+  readonly plugins: PluginManager;
+  readonly #disk: FileDisk;
+
+  private constructor(machine: Machine, plugins: PluginManager, disk: FileDisk) {
+    this.machine = machine;
+    this.plugins = plugins;
+    this.#disk = disk;
+  }
+
+  /**
+   * Opens the image, loads the kernel and installs the plugins.
+   *
+   * @throws {UserError | BootError | ImageError | PluginError} with one sentence for the user
+   */
+  static async open(options: SessionOptions): Promise<Session> {
+    const ramMiB = options.ramBytes / MEBIBYTE;
+    if (!Number.isInteger(ramMiB) || ramMiB < MIN_RAM_MIB || ramMiB > MAX_RAM_MIB) {
+      throw new UserError(
+        `The machine has from ${MIN_RAM_MIB}M to ${MAX_RAM_MIB}M of memory, in whole MiB`,
+      );
+    }
+    const loaded = await Promise.all(options.plugins.map((text) => loadPlugin(text, Deno.cwd())));
+    const path = options.image ?? await cachedDefaultImage(options.cache);
+    const snapshot = options.snapshot || options.image === undefined;
+    const disk = new FileDisk(path, { readOnly: snapshot });
+    try {
+      const kernel = findBootKernel(options, disk, path);
+      const machine = new Machine({
+        ramBytes: options.ramBytes,
+        disks: [snapshot ? new SnapshotDisk(disk) : disk],
+        serial: options.serial,
+        debug: (bytes) => say(new TextDecoder().decode(bytes)),
+        clock: options.clock,
+        host: hostTime,
+        // On the host's time the guest's calendar is the host's too; a virtual run repeats.
+        ...(options.clock === "wall" ? { seedTimeMs: Date.now() } : {}),
+      });
+      machine.loadKernel(kernel.bytes, kernel.commandLine, { name: kernel.name });
+      const plugins = new PluginManager({
+        cpu: machine.cpu,
+        now: () => machine.clock.now(),
+        instructionsPerSecond: 1e9 / NS_PER_INSTRUCTION,
+        stop: () => machine.stop(),
+        kernel: symbolsOf(kernel.bytes, "kernel"),
+        program: programSymbols(kernel.fileSystem),
+      }, PLUGIN_OUTPUT);
+      for (const definition of options.own ?? []) plugins.install({ definition, options: {} });
+      for (const plugin of loaded) plugins.install(plugin);
+      return new Session(machine, plugins, disk);
+    } catch (error) {
+      disk[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#disk[Symbol.dispose]();
+  }
+}
+
+const PLUGIN_OUTPUT: PluginOutput = {
+  text: (_plugin, text) => say(text),
+  failure: (message) => say(`overture: ${message}\n`),
+};
+
+interface BootKernel {
+  readonly bytes: Uint8Array;
+  readonly name: string;
+  readonly commandLine: string;
+  readonly fileSystem: Ext2Reader | undefined;
+}
+
+function findBootKernel(options: SessionOptions, disk: FileDisk, path: string): BootKernel {
+  const append = options.append === undefined ? "" : ` ${options.append}`;
+  const root = (partition: number): string => `root=/dev/hda${partition === 0 ? "" : partition}`;
+  if (options.kernel === undefined) {
+    const { bytes, partition, fileSystem } = findKernel(disk, path);
+    return {
+      bytes,
+      name: `${path}:/boot/kernel`,
+      commandLine: root(partition) + append,
+      fileSystem,
+    };
+  }
+  let bytes: Uint8Array;
+  try {
+    bytes = Deno.readFileSync(options.kernel);
+  } catch (error) {
+    throw new UserError(`Cannot read the kernel "${options.kernel}": ${(error as Error).message}`);
+  }
+  // A disk without a file system of ours is the kernel's business, not the loader's.
+  let place: { partition: number; fileSystem: Ext2Reader } | undefined;
+  try {
+    place = findFileSystems(disk)[0];
+  } catch {
+    place = undefined;
+  }
+  const commandLine = `${root(place?.partition ?? 0)}${append}`;
+  return { bytes, name: options.kernel, commandLine, fileSystem: place?.fileSystem };
+}
+
+/** The symbols of an ELF file, if it is one and has any. */
+function symbolsOf(bytes: Uint8Array, name: string): SymbolTable | undefined {
+  let elf: ElfFile;
+  try {
+    elf = readElf(bytes, name);
+  } catch {
+    return undefined;
+  }
+  const ranges = elf.segments.filter(({ executable }) => executable)
+    .map(({ virtual, memoryBytes }) => ({ start: virtual, end: virtual + memoryBytes }));
+  const inCode = (address: number): boolean =>
+    ranges.some(({ start, end }) => address >= start && address < end);
+  const functions = elf.symbols.filter(({ type, address }) =>
+    type === "function" || (type === "other" && inCode(address))
+  );
+  const objects = elf.symbols.filter((symbol) => !functions.includes(symbol));
+  return new SymbolTable(name, functions, objects, ranges);
+}
+
+/** Symbols of programs on the disk, as they were when the machine started; read once each. */
+function programSymbols(
+  fileSystem: Ext2Reader | undefined,
+): (path: string) => SymbolTable | undefined {
+  const known = new Map<string, SymbolTable | undefined>();
+  return (path) => {
+    if (!known.has(path)) {
+      let table: SymbolTable | undefined;
+      try {
+        const bytes = fileSystem?.readFile(path);
+        table = bytes === undefined ? undefined : symbolsOf(bytes, path);
+      } catch {
+        table = undefined; // a damaged file has no symbols
+      }
+      known.set(path, table);
+    }
+    return known.get(path);
+  };
+}
