@@ -38,8 +38,10 @@ export function watchDevices(
   call: (name: usize, block: bool, number: u32, mode: u32) => void,
 ): void {
   changed = call;
-  for (let d = charDevices; d !== null; d = d.next) call(d.name, false, d.number, d.mode);
-  for (let b = blockDevices; b !== null; b = b.next) {
+  for (let d: CharDevice | null = charDevices; d !== null; d = d!.next) {
+    call(d.name, false, d.number, d.mode);
+  }
+  for (let b: BlockDevice | null = blockDevices; b !== null; b = b!.next) {
     call(b.name, true, makeDevice(b.major, b.minor), 0o660);
   }
 }

@@ -5,6 +5,7 @@
  */
 export {
   BlockDevice,
+  CachePage,
   deviceMajor,
   deviceMinor,
   DirectorySink,
@@ -19,4 +20,11 @@ export {
 } from "./types.ts";
 export { pollWait } from "./poll_table.ts";
 export { charDeviceData, registerBlockDevice, registerCharDevice } from "./device_table.ts";
-export { mountRoot, vfsInit } from "./root.ts";
+export { fdGet, FdTable, fdTable, filePut, fileRef } from "./fd_table.ts";
+export { FsContext, fsContext } from "./context.ts";
+export { openAt, openKernel } from "./open.ts";
+export { readKernel } from "./services.ts";
+export { pageRead as cacheGet } from "./page_io.ts";
+export { cachePages, cachePut } from "./cache.ts";
+export { blockDeviceByName, mountRoot, vfsInit, vfsShutdown } from "./init.ts";
+export { syncEverything } from "./writeback.ts";

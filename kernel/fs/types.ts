@@ -132,8 +132,8 @@ export class Inode {
   }
 }
 
-/** `rename` of InodeOps: from, old name, moved inode, to, new name, what the new name is now. */
-export type RenameOperation = (
+/** See InodeOps.rename. */
+export type RenameCall = (
   from: Inode,
   name: usize,
   length: u32,
@@ -156,7 +156,7 @@ export class InodeOps {
   /** Removes the entry of `inode`; for directories it checks that they are empty. */
   unlink: ((directory: Inode, name: usize, length: u32, inode: Inode) => i32) | null;
   /** Moves `inode`; `target` is what the new name is now, or null. Types were checked. */
-  rename: RenameOperation | null;
+  rename: RenameCall | null;
   /** The target into kernel memory, without NUL: its length. */
   readLink: ((inode: Inode, buffer: usize, size: u32) => i32) | null;
   /** A link that jumps (/proc/PID/cwd): fills in a referenced mount and dentry. */
@@ -242,7 +242,6 @@ export class SuperBlock {
   /** Mounts of it. */
   mounts: u32;
   inodes: u32;
-  dirtyInodes: Inode | null;
   /** Held by rename of directories, which must not build loops. */
   renameOwner: usize;
   renameFirst: usize;

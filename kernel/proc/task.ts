@@ -33,14 +33,6 @@ export const NAME_SIZE: u32 = 16;
 /** Number of resource limits (asm-generic/resource.h). */
 export const RLIMITS: u32 = 16;
 
-/** Where the parent of a vfork waits; it begins as a WaitQueue. */
-/*@unmanaged*/
-export class VforkWait {
-  first: usize;
-  last: usize;
-  done: bool;
-}
-
 /** A thread. */
 /*@unmanaged*/
 export class Task {
@@ -125,7 +117,7 @@ export class Task {
   clearTid: u32;
   robustList: u32;
   /** The parent of vfork sleeps here until we exec or exit. */
-  vforkDone: VforkWait | null;
+  vforkDone: WaitQueue | null;
   /** Futex it sleeps on. */
   futexKey: u64;
   futexBits: u32;
@@ -173,11 +165,6 @@ export class Task {
   set tty(value: usize) {
     this.process.tty = value;
   }
-  /** The first thread of the parent process, or null. */
-  get parent(): Task | null {
-    const parent = this.process.parent;
-    return parent === null ? null : parent.leader;
-  }
   /** True for tasks that never leave the kernel. */
   get isKernelThread(): bool {
     return this.process.pid === 0;
@@ -210,13 +197,11 @@ export class Process {
   zombie: bool;
   exitStatus: i32;
   exiting: bool;
-  /** Its threads stop, or have stopped, for `stopSignal`. */
   groupStop: bool;
   stopSignal: i32;
   reportStop: bool;
   reportContinue: bool;
-  /** A thread of it calls exec, and the others end. */
-  execTask: Task | null;
+  autoReap: bool;
 
   pendingMask: u64;
   pending: SignalInfo | null;
@@ -270,8 +255,6 @@ export class SignalActions {
 }
 
 let running: Task = changetype<Task>(0);
-/* The same in memory, for profilers: globals of a program have no address of their own. */
-const runningWord = memory.data(4, 4);
 
 /** The task that runs. In an interrupt, the one that was interrupted. */
 export function current(): Task {
@@ -281,12 +264,6 @@ export function current(): Task {
 /** For the scheduler only. */
 export function setCurrent(task: Task): void {
   running = task;
-  store<usize>(runningWord, changetype<usize>(task));
-}
-
-/** Address of a word that points to the current task. */
-export function currentAddress(): usize {
-  return runningWord;
 }
 
 /** True when a signal that is not blocked waits for the current task, or it must end. */

@@ -3,7 +3,6 @@
  *
  * @module
  */
-export { loadAverage, loadTick } from "./load.ts";
 export {
   idleLoop,
   needReschedule,
