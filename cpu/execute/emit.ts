@@ -113,6 +113,8 @@ export class Emitter {
   /** Locals that hold the lazy flags as set earlier in this function, or −1. */
   flagsResult = -1;
   flagsAux = -1;
+  /** Flags stay in locals until `commitFlags`: a fault then finds the flags from before. */
+  deferFlags = false;
   /** A local that is added to the memory operand's offset before segmentation (bit strings), or −1. */
   addressDelta = -1;
   #linear = -1;
@@ -463,9 +465,14 @@ export class Emitter {
   }
   /** Commits the lazy flags from two locals: sign-extended result and AUX (layout.ts). */
   setFlags(result: number, aux: number): this {
-    this.f.i32(0).get(result).store(FLAGS_RESULT).i32(0).get(aux).store(FLAGS_AUX);
     this.flagsResult = result;
     this.flagsAux = aux;
+    return this.deferFlags ? this : this.commitFlags();
+  }
+  /** Stores the flags that were set last; only needed with `deferFlags`. */
+  commitFlags(): this {
+    const f = this.f;
+    f.i32(0).get(this.flagsResult).store(FLAGS_RESULT).i32(0).get(this.flagsAux).store(FLAGS_AUX);
     return this;
   }
   /** To be called after flags were set in only one arm of a conditional. */

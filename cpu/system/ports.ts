@@ -76,9 +76,10 @@ function advance(core: Core, register: number, addressSize: number, size: Size):
 const ins: Assist = (core, operands) => {
   const size = accessSize(operands);
   const { addressSize } = operands;
+  const port = core.gpr(2) & 0xffff;
+  // Also with a count of 0 (as measured).
+  checkPermission(core, port, size);
   repeated(core, operands, () => {
-    const port = core.gpr(2) & 0xffff;
-    checkPermission(core, port, size);
     const offset = addressSize === 4 ? core.gpr(7) : core.gpr(7) & 0xffff;
     const linear = core.linear(L.ES, offset, size, true);
     core.memory.probeWrite(linear, size);
@@ -89,9 +90,9 @@ const ins: Assist = (core, operands) => {
 const outs: Assist = (core, operands) => {
   const size = accessSize(operands);
   const { addressSize, segment } = operands;
+  const port = core.gpr(2) & 0xffff;
+  checkPermission(core, port, size);
   repeated(core, operands, () => {
-    const port = core.gpr(2) & 0xffff;
-    checkPermission(core, port, size);
     const offset = addressSize === 4 ? core.gpr(6) : core.gpr(6) & 0xffff;
     output(core, port, size, low(core.read(segment, offset, size), size));
     advance(core, 6, addressSize, size);

@@ -118,6 +118,8 @@ function string(body: Element, bytes: boolean, compares: boolean, bulk?: Bulk): 
       const [count, left, budget] = [x.local(), x.local(), x.local()];
       x.register(ECX, x.form.addressSize).f.tee(count).if();
       f.i32(CHUNK).set(left);
+      // A fault in the middle leaves EFLAGS as they were before the instruction.
+      x.deferFlags = compares;
       f.block().loop();
       if (bulk !== undefined && x.form.flat && x.form.addressSize === 4) {
         many(x, bulk, { size, count, left, again: f.depth });
@@ -130,10 +132,13 @@ function string(body: Element, bytes: boolean, compares: boolean, bulk?: Bulk): 
       if (compares) x.condition(x.form.repeat === 0xf3 ? 5 : 4).f.brIf(1);
       f.get(left).i32(1).sub().tee(left).brIf(0);
       f.loadAt(BUDGET).i32(1).sub().tee(budget).i32(0).ltS().if(undefined, false);
+      if (compares) x.commitFlags();
       suspend(x);
       f.end();
       f.i32(0).get(budget).store(BUDGET).i32(CHUNK).set(left).br(0);
-      f.end().end().end();
+      f.end().end();
+      if (compares) x.commitFlags();
+      f.end();
       x.forgetFlags();
     },
   };
