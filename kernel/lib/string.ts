@@ -20,7 +20,7 @@ export function strnlen(s: usize, limit: u32): u32 {
 
 /** Negative, 0 or positive as `a` sorts before, with or after `b`, bytes unsigned. */
 export function strcmp(a: usize, b: usize): i32 {
-  for (;;) {
+  while (true) {
     const x = load<u8>(a);
     const y = load<u8>(b);
     if (x !== y) return <i32> x - <i32> y;
@@ -56,10 +56,11 @@ export function strlcpy(destination: usize, source: usize, size: u32): void {
 
 /** Address of the first `byte` (which may be 0), 0 when there is none. */
 export function strchr(s: usize, byte: u32): usize {
-  for (;; s++) {
+  while (true) {
     const c = load<u8>(s);
     if (<u32> c === byte) return s;
     if (c === 0) return 0;
+    s++;
   }
 }
 

@@ -33,6 +33,14 @@ export const NAME_SIZE: u32 = 16;
 /** Number of resource limits (asm-generic/resource.h). */
 export const RLIMITS: u32 = 16;
 
+/** Where the parent of a vfork waits; it begins as a WaitQueue. */
+/*@unmanaged*/
+export class VforkWait {
+  first: usize;
+  last: usize;
+  done: bool;
+}
+
 /** A thread. */
 /*@unmanaged*/
 export class Task {
@@ -117,7 +125,7 @@ export class Task {
   clearTid: u32;
   robustList: u32;
   /** The parent of vfork sleeps here until we exec or exit. */
-  vforkDone: WaitQueue | null;
+  vforkDone: VforkWait | null;
   /** Futex it sleeps on. */
   futexKey: u64;
   futexBits: u32;
@@ -165,6 +173,11 @@ export class Task {
   set tty(value: usize) {
     this.process.tty = value;
   }
+  /** The first thread of the parent process, or null. */
+  get parent(): Task | null {
+    const parent = this.process.parent;
+    return parent === null ? null : parent.leader;
+  }
   /** True for tasks that never leave the kernel. */
   get isKernelThread(): bool {
     return this.process.pid === 0;
@@ -197,11 +210,13 @@ export class Process {
   zombie: bool;
   exitStatus: i32;
   exiting: bool;
+  /** Its threads stop, or have stopped, for `stopSignal`. */
   groupStop: bool;
   stopSignal: i32;
   reportStop: bool;
   reportContinue: bool;
-  autoReap: bool;
+  /** A thread of it calls exec, and the others end. */
+  execTask: Task | null;
 
   pendingMask: u64;
   pending: SignalInfo | null;
@@ -255,6 +270,8 @@ export class SignalActions {
 }
 
 let running: Task = changetype<Task>(0);
+/* The same in memory, for profilers: globals of a program have no address of their own. */
+const runningWord = memory.data(4, 4);
 
 /** The task that runs. In an interrupt, the one that was interrupted. */
 export function current(): Task {
@@ -264,6 +281,12 @@ export function current(): Task {
 /** For the scheduler only. */
 export function setCurrent(task: Task): void {
   running = task;
+  store<usize>(runningWord, changetype<usize>(task));
+}
+
+/** Address of a word that points to the current task. */
+export function currentAddress(): usize {
+  return runningWord;
 }
 
 /** True when a signal that is not blocked waits for the current task, or it must end. */

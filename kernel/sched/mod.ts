@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { loadAverage, loadTick } from "./load.ts";
 export {
   idleLoop,
   needReschedule,

@@ -146,6 +146,10 @@ export function wakeOne(q: WaitQueue): void {
 /** Wakes all sleepers. */
 export function wakeAll(q: WaitQueue): void {
   const flags = irqSave();
-  for (let entry = q.first; entry !== null; entry = entry.next) wakeTask(entry.task);
+  for (let nextEntry: WaitEntry | null = q.first; nextEntry !== null;) {
+    const entry = nextEntry;
+    nextEntry = entry.next;
+    wakeTask(entry.task);
+  }
   irqRestore(flags);
 }

@@ -41,5 +41,5 @@ export {
   wrmsr,
 } from "./x86.ts";
 export { FRAME_SIZE, TrapFrame } from "./frame.ts";
-export { irqCount, irqDisable, irqEnable, irqFrame, irqRegister } from "./irq.ts";
+export { irqCount, irqDisable, irqEnable, irqFrame, irqObserve, irqRegister } from "./irq.ts";
 export { EFLAGS_IF, irqEnabled, irqRestore, irqSave } from "./irq_flags.ts";
