@@ -8,8 +8,8 @@ function search(text: usize, length: u32, pattern: usize, size: u32): u32 {
   let found: u32 = 0;
   for (let i: u32 = 0; i + size <= length; i++) {
     let j: u32 = 0;
-    while (j < size && load<u8>(text + i + j) == load<u8>(pattern + j)) j++;
-    if (j == size) found++;
+    while (j < size && load<u8>(text + i + j) === load<u8>(pattern + j)) j++;
+    if (j === size) found++;
   }
   return found;
 }
