@@ -219,7 +219,7 @@ export function kernelThreadStart(run: usize, argument: usize): void {
   call(argument);
   // A thread that has nothing left to do sleeps for good.
   const queue = changetype<WaitQueue>(kzalloc(offsetof<WaitQueue>()));
-  for (;;) sleepOnTimeout(queue, 0x7ffffff0);
+  while (true) sleepOnTimeout(queue, 0x7ffffff0);
 }
 
 // deno-lint-ignore-start camelcase -- names that unwinders and profilers know

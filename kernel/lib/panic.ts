@@ -41,7 +41,7 @@ export function panicWith(message: usize, frame: usize): void {
     printBacktrace(frame);
     printk(c`System halted.\n`);
   }
-  for (;;) {
+  while (true) {
     cli();
     hlt();
   }

@@ -31,7 +31,7 @@ let dead: Task | null = null;
 
 /** Frees the threads that have ended. */
 export function reapDead(): void {
-  for (;;) {
+  while (true) {
     const flags = irqSave();
     const task = dead;
     if (task === null || task === current()) {

@@ -164,7 +164,7 @@ function wakeOperation(
   const compareArgument = <i32> (encoded << 20) >> 20;
   if ((encoded & 0x80000000) !== 0) argument = 1 << (argument & 31);
   let old: i32 = 0;
-  for (;;) {
+  while (true) {
     if (getUser32(address2) < 0) return -EFAULT;
     old = <i32> userWord();
     let value = argument;

@@ -114,7 +114,7 @@ function handle(frame: TrapFrame, info: SignalInfo): void {
 /** Delivers what is pending, before `frame` is resumed in user mode. May not return. */
 export function deliverSignals(frame: TrapFrame): void {
   const task = current();
-  for (;;) {
+  while (true) {
     if (mustEnd(task)) exitThread(task.process.exitStatus);
     if (task.process.groupStop) {
       stopHere(task, task.process);

@@ -170,7 +170,7 @@ export function schedulerTick(): void {
 
 /** The idle task's life: runs others, and halts when there are none. */
 export function idleLoop(): void {
-  for (;;) {
+  while (true) {
     irqSave();
     if (activeFirst !== null || expiredFirst !== null) schedule();
     else {

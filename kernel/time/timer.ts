@@ -65,7 +65,7 @@ export function timerRemaining(timer: Timer): u32 {
 
 /** Runs what has expired. For the tick interrupt. */
 export function timersExpire(): void {
-  for (;;) {
+  while (true) {
     const timer = first;
     if (timer === null || <i32> (timer.expires - ticks()) > 0) return;
     first = timer.next;

@@ -74,7 +74,7 @@ export function interruptHandler(frame: TrapFrame): void {
 
 /** Before user code goes on: other tasks' turns, signals. Interrupts are off at the end. */
 export function userReturn(frame: TrapFrame): void {
-  for (;;) {
+  while (true) {
     cli();
     const task = current();
     if (needReschedule()) schedule();
