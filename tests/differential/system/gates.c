@@ -153,7 +153,7 @@ static void inner_stacks(void) {
         entry.esi = (u32)&far_pointer;
         tss[2] = op == 2 ? (i < 4 ? i : 0x800 + i) : (FREE + 8) | rpl;
         /* A 16-bit stack pointer into low memory, where it has room. */
-        tss[1] = KINDS[i].flags == 8 ? 0x56786000 : (u32)inner_stack_top;
+        tss[1] = KINDS[i].flags == 8 ? 0x6000 : (u32)inner_stack_top;
         set_descriptor(FREE + 16, 0, 0xfffff, 0x9f, 0xc);
         for (u32 vector = 8; vector < 15; vector++) {
           if (vector != 9) set_gate(idt[vector], FREE + 16, (u32)MEND[vector - 8], 0x8e, 0);

@@ -9,7 +9,7 @@ __asm__(".set empty_table_pointer, empty_table");
 
 #define ALL(_) \
   _(i_ud2, "ud2\n") _(i_hlt_privileged, "movl %cs, %eax\n testl $3, %eax\n jz 1f\n hlt\n1:" FINISH) \
-  _(i_int3, "int3\n") _(i_icebp, ".byte 0xf1\n") _(i_into, "movb $0x7f, %al\n addb $1, %al\n into\n" FINISH) \
+  _(i_int3, "int3\n") _(i_into, "movb $0x7f, %al\n addb $1, %al\n into\n" FINISH) \
   _(i_into_not, "xorl %eax, %eax\n into\n" FINISH) \
   _(i_bound, "movl $5, %eax\n bound %eax, (%esi)\n" FINISH) \
   _(i_divide, "xorl %ecx, %ecx\n divl %ecx\n") \
@@ -17,10 +17,7 @@ __asm__(".set empty_table_pointer, empty_table");
   _(i_clts, "clts\n" FINISH) _(i_invlpg, "invlpg (%esi)\n" FINISH) _(i_wbinvd, "wbinvd\n" FINISH) \
   _(i_cr0, "movl %cr0, %eax\n" FINISH) _(i_cr2, "movl %ebx, %cr2\n movl %cr2, %eax\n" FINISH) \
   _(i_cr3, "movl %cr3, %eax\n" FINISH) _(i_cr4, "movl %cr4, %eax\n" FINISH) \
-  _(i_cr0_pg, "movl $0x80000000, %eax\n movl %eax, %cr0\n" FINISH) \
-  _(i_cr0_nw, "movl %cr0, %eax\n orl $0x20000000, %eax\n movl %eax, %cr0\n" FINISH) \
   _(i_cr1, ".byte 0x0f, 0x20, 0xc8\n" FINISH) _(i_cr5, ".byte 0x0f, 0x22, 0xe8\n" FINISH) \
-  _(i_cr4_reserved, "movl $0x80000000, %eax\n movl %eax, %cr4\n" FINISH) \
   _(i_dr0, "movl %ebx, %dr0\n movl %dr0, %eax\n" FINISH) \
   _(i_dr6, "movl $0, %eax\n movl %eax, %dr6\n movl %dr6, %eax\n" FINISH) \
   _(i_dr4, ".byte 0x0f, 0x21, 0xe0\n movl %eax, %ebx\n xorl %eax, %eax\n" FINISH) \

@@ -100,8 +100,8 @@ void report(void) {
   if (r->error != 0x0badc0de) field(" e=", r->error);
   field(" ip=", r->eip);
   field(" cs=", r->cs & 0xffff);
-  /* AF after logic is undefined, and RF differs between processors in traps. */
-  field(" fl=", r->eflags & ~0x10u);
+  /* AF after logic is undefined; QEMU does not set RF in the image of a fault. */
+  field(" fl=", r->eflags & ~0x10010u);
   field(" sp=", inner ? (u32)&r->outer_esp : r->outer_esp);
   field(" ss=", inner ? r->ss : r->outer_ss & 0xffff);
   print(" seg=");
@@ -122,7 +122,7 @@ void report_full(void) {
   field(" d=", r->edx);
   field(" b=", r->ebx);
   print(" st=");
-  for (int i = 0; i < 10 && sp + i < (u32 *)scenario_stack_top; i++) field(i ? "," : "", sp[i]);
+  for (int i = 0; i < 10 && sp + i < (u32 *)scenario_stack_top; i++) field(i ? "," : "", sp[i] & ~0x10000u);
   report();
 }
 

@@ -129,6 +129,8 @@ void paging_scenarios(void) {
     for (u32 upper = 0; upper < 8; upper++) {
       for (u32 op = 0; op < 5; op++) {
         for (int cpl = 0; cpl < 4; cpl += 3) {
+          /* At CPL 0 the exception would come in on the bad stack: a triple fault. */
+          if (ACROSS[op].code == page_push && cpl == 0) continue;
           page_directory[REGION >> 22] = table | 0x27;
           page_table[0] = first | lower;
           page_table[1] = second | upper;

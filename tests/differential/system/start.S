@@ -70,6 +70,7 @@ common: pushal
         movw %ax, %gs
         cld
         movl %esp, record
+        movw %ax, %ss
         movl driver_esp, %esp
         popl %ebp
         popl %edi
