@@ -60,6 +60,7 @@ export function enterVector(
   const from = (core.segmentBase(L.CS) + returnEip) >>> 0;
   if (core.cr0 & 1) enterProtected(core, vector, source, errorCode, returnEip);
   else enterReal(core, vector, returnEip);
+  core.enteredHandler = true;
   core.updateMode();
   const { discontinuity } = core.report;
   if (discontinuity === undefined) return;

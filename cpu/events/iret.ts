@@ -5,7 +5,7 @@
  * are not switched yet, so it raises #TS with the linked selector. Sources: SDM vol. 2 (IRET), vol. 3A §5.8.6.
  * @module
  */
-import { AC, ARITHMETIC, DF, ID, IF, IOPL, NT, TF, VIF, VIP, VM } from "../state/flags.ts";
+import { AC, ARITHMETIC, DF, ID, IF, IOPL, NT, TF, VM } from "../state/flags.ts";
 import { VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import type { Assist } from "../execute/assist.ts";
@@ -65,6 +65,7 @@ export function mergeFlags(old: number, image: number, size: 2 | 4, cpl: number)
   let writable = ARITHMETIC | TF | DF | NT;
   if (size === 4) writable |= AC | ID;
   if (cpl <= (old & IOPL) >> 12) writable |= IF;
-  if (cpl === 0) writable |= IOPL | (size === 4 ? VIF | VIP : 0);
+  // VIF and VIP would come back too, if this processor had them (CPUID.VME).
+  if (cpl === 0) writable |= IOPL;
   return (old & ~writable) | (image & writable);
 }

@@ -79,6 +79,8 @@ export class Core {
     port: undefined,
     controlRegister: undefined,
   };
+  /** Set by each entry into a handler: INT n with TF set is not followed by a single-step trap. */
+  enteredHandler = false;
   /** Set by a triple fault. */
   shutdown = false;
 
@@ -300,9 +302,9 @@ export class Core {
   get eventPending(): boolean {
     return this.i32[L.EVENT_PENDING >> 2] !== 0;
   }
-  /** STI, MOV SS, POP SS: no interrupt before the instruction after the next boundary. */
+  /** MOV SS, POP SS: no interrupt and no single-step trap before the next instruction has ended. */
   setInterruptShadow(): void {
-    this.i32[L.INTERRUPT_SHADOW >> 2] = 1;
+    this.i32[L.INTERRUPT_SHADOW >> 2] = 2;
   }
   get instructions(): number {
     return this.code.instructions();

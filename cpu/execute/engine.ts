@@ -347,9 +347,13 @@ export class Engine implements CodeCache {
           ((i32[L.EFLAGS >> 2] as number) & TF) !== 0;
         const until = Math.min(end, this.#nextTime) - this.#retired;
         const singleStep = ((i32[L.EFLAGS >> 2] as number) & TF) !== 0;
+        core.enteredHandler = false;
         i32[L.INTERRUPT_SHADOW >> 2] = 0;
         const faulted = this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET));
-        if (singleStep && !faulted) this.#singleStep();
+        if (
+          singleStep && !faulted && !core.enteredHandler &&
+          (i32[L.INTERRUPT_SHADOW >> 2] as number) < 2
+        ) this.#singleStep();
       }
     } finally {
       this.#running = false;

@@ -5,7 +5,7 @@
  * back; registers follow each element. Sources: SDM vol. 1 §19 (I/O), vol. 2 (IN, INS, REP).
  * @module
  */
-import { DF, IOPL } from "../state/flags.ts";
+import { DF, IOPL, TF } from "../state/flags.ts";
 import * as L from "../state/layout.ts";
 import type { Assist, Assists, Operands } from "../execute/assist.ts";
 import type { Core } from "../execute/core.ts";
@@ -57,7 +57,8 @@ function repeated(core: Core, operands: Operands, element: () => void): void {
     return;
   }
   const mask = operands.addressSize === 4 ? -1 : 0xffff;
-  for (let i = 0; i < CHUNK; i++) {
+  const chunk = core.eflags & TF ? 1 : CHUNK;
+  for (let i = 0; i < chunk; i++) {
     const count = core.gpr(1);
     if ((count & mask) === 0) return;
     element();

@@ -8,7 +8,7 @@
  * Sources: SDM vol. 1 §7.3.9, vol. 2 (REP).
  * @module
  */
-import { DF } from "../../state/flags.ts";
+import { DF, TF } from "../../state/flags.ts";
 import {
   BUDGET,
   EAX,
@@ -117,7 +117,9 @@ function string(body: Element, bytes: boolean, compares: boolean, bulk?: Bulk): 
       }
       const [count, left, budget] = [x.local(), x.local(), x.local()];
       x.register(ECX, x.form.addressSize).f.tee(count).if();
-      f.i32(CHUNK).set(left);
+      // A single step is one element (SDM vol. 3A §17.3.1.4).
+      f.i32(1).i32(CHUNK);
+      x.systemFlags().f.i32(TF).and().select().set(left);
       // A fault in the middle leaves EFLAGS as they were before the instruction.
       x.deferFlags = compares;
       f.block().loop();

@@ -26,7 +26,8 @@ static void attempt(const char *name, int cpl, u32 eflags, u32 image, void (*cod
   print_hex(image);
   entry.eflags = eflags;
   entry.ebx = image;
-  entry.esi = (u32)test_page;
+  static const u8 BYTES[4] = {1, 2, 3, 4};
+  entry.esi = (u32)BYTES;
   run(cpl, code);
   print(" a=");
   print_hex(record->eax & ~0x10u);

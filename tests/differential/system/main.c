@@ -132,6 +132,8 @@ void main(void) {
   set_descriptor(CODE0, 0, 0xfffff, 0x9b, 0xc);
   set_descriptor(DATA0, 0, 0xfffff, 0x93, 0xc);
   load_tables();
+  /* No interrupts of the board. */
+  __asm__ volatile("outb %%al, $0x21\n outb %%al, $0xa1" :: "a"(0xff));
   /* 16-bit gates reach the lowest 64 KiB only. */
   u8 *low = (u8 *)LOW_LANDING;
   __asm__("" : "+r"(low));

@@ -12,7 +12,6 @@ CODE(page_modify, "addl %ecx, (%edi)\n" FINISH)
 CODE(page_fetch, "jmp *%edi\n")
 CODE(page_read_across, "movl 0xffe(%edi), %eax\n" FINISH)
 CODE(page_write_across, "movl %ecx, 0xffe(%edi)\n" FINISH)
-CODE(page_modify_across, "addl %ecx, 0xffe(%edi)\n" FINISH)
 CODE(page_push, "movl %esp, %eax\n leal 4(%edi), %esp\n pushl %ecx\n movl %eax, %esp\n" FINISH)
 CODE(page_string, "movl %edi, %eax\n movl $8, %ecx\n leal 0xff0(%edi), %edi\n rep stosl\n" FINISH)
 
@@ -20,7 +19,7 @@ static const struct { const char *name; void (*code)(void); } OPERATIONS[] = {
   {"read", page_read}, {"write", page_write}, {"modify", page_modify}, {"fetch", page_fetch},
 };
 static const struct { const char *name; void (*code)(void); } ACROSS[] = {
-  {"read", page_read_across}, {"write", page_write_across}, {"modify", page_modify_across},
+  {"read", page_read_across}, {"write", page_write_across},
   {"push", page_push}, {"string", page_string},
 };
 
@@ -127,7 +126,7 @@ void paging_scenarios(void) {
   /* Accesses across two pages, either of which may fault. */
   for (u32 lower = 0; lower < 8; lower++) {
     for (u32 upper = 0; upper < 8; upper++) {
-      for (u32 op = 0; op < 5; op++) {
+      for (u32 op = 0; op < sizeof ACROSS / sizeof *ACROSS; op++) {
         for (int cpl = 0; cpl < 4; cpl += 3) {
           /* At CPL 0 the exception would come in on the bad stack: a triple fault. */
           if (ACROSS[op].code == page_push && cpl == 0) continue;
