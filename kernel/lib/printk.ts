@@ -54,8 +54,10 @@ const words = memory.data(32, 4);
 
 function expand(format: usize): void {
   let next: u32 = 0;
-  for (;; format++) {
-    let c: u32 = load<u8>(format);
+  // Every way through the body leaves `format` on the last byte used.
+  format--;
+  while (true) {
+    let c: u32 = load<u8>(++format);
     if (c === 0) return;
     if (c !== 37) {
       put(c);
