@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MS_RDONLY, O_RDWR } from "./abi/fcntl.ts";
 import { earlySerialInit, earlySerialWrite } from "./arch/i386/early.ts";
 import { fpuInit } from "./arch/i386/fpu.ts";
 import { doubleFaultTask, gdtInit } from "./arch/i386/gdt.ts";
@@ -39,8 +40,8 @@ import {
 } from "./arch/i386/traps.ts";
 import { sti } from "./arch/i386/x86.ts";
 import { driversInit, driversStart, entropyInterrupt } from "./drivers/mod.ts";
-import { mountRoot, vfsInit } from "./fs/mod.ts";
-import { earlyConsole, panic, printk, strcpy, strncmp } from "./lib/mod.ts";
+import { fdAdd, File, fileRef, mountRoot, openKernel, vfsInit } from "./fs/mod.ts";
+import { earlyConsole, panic, printk, strcpy, strlen, strncmp } from "./lib/mod.ts";
 import { kmalloc, kzalloc, PAGE_MASK, PAGE_SIZE, pagesFree, virtToPhys } from "./mm/mod.ts";
 import { DIRECT_MAP_LIMIT, pagesAdd, pagesInit } from "./mm/page.ts";
 import { idleTaskInit } from "./proc/create.ts";
@@ -65,6 +66,8 @@ import { cpuTimersTick, timeCallsInit } from "./syscall/time.ts";
 import { clockInit, clockTick, clockTscKhz, HZ, tickAdvance, timersExpire } from "./time/mod.ts";
 import { sleepOnTimeout, WaitQueue } from "./sync/mod.ts";
 
+/** Values from here on are negative errors. */
+const ERRORS: usize = 0xfffff000;
 const TIMER_IRQ: u32 = 0;
 /** What entry.s takes as the landing of SYSENTER. */
 const LANDING: usize = 0x1c;
@@ -180,6 +183,31 @@ function option(name: usize, length: u32, value: usize): bool {
   return false;
 }
 
+/** True when a word stands alone on the command line. */
+function flag(word: usize): bool {
+  const length = strlen(word);
+  let at = commandLine();
+  while (load<u8>(at) !== 0) {
+    while (load<u8>(at) === 32) at++;
+    if (strncmp(at, word, length) === 0 && load<u8>(at + length) <= 32) return true;
+    while (load<u8>(at) > 32) at++;
+  }
+  return false;
+}
+
+/* Standard input, output and error of init. */
+function openConsole(): void {
+  const file = openKernel(c`/dev/console`, O_RDWR);
+  if (file >= ERRORS) {
+    printk(c`init: cannot open /dev/console: error %d\n`, 0 - <u32> file);
+    return;
+  }
+  for (let i: u32 = 0; i < 3; i++) {
+    if (i > 0) fileRef(changetype<File>(file));
+    fdAdd(changetype<File>(file), 0, false);
+  }
+}
+
 /* Runs a program as process 1: returns only when it cannot. */
 function tryInit(path: usize): i32 {
   const argv = kzalloc(8);
@@ -194,15 +222,16 @@ function tryInit(path: usize): i32 {
 
 /* The first process: mounts the root and becomes init. */
 function runInit(_argument: usize): void {
+  vfsInit();
   driversStart();
   const value = kzalloc(OPTION_MAX);
-  vfsInit();
   if (!option(c`root=`, 5, value)) strcpy(value, c`/dev/hda`);
-  const error = mountRoot(value);
+  const error = mountRoot(value, flag(c`ro`) ? MS_RDONLY : 0);
   if (error < 0) {
     printk(c`root: cannot mount %s: error %d\n`, <u32> value, -error);
     panic(c`no root file system`);
   }
+  openConsole();
   if (option(c`init=`, 5, value)) {
     const failed = tryInit(value);
     printk(c`init: cannot run %s: error %d\n`, <u32> value, -failed);

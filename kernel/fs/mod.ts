@@ -20,7 +20,7 @@ export {
 } from "./types.ts";
 export { pollWait } from "./poll_table.ts";
 export { charDeviceData, registerBlockDevice, registerCharDevice } from "./device_table.ts";
-export { fdGet, FdTable, fdTable, filePut, fileRef } from "./fd_table.ts";
+export { fdAdd, fdGet, FdTable, fdTable, filePut, fileRef } from "./fd_table.ts";
 export { FsContext, fsContext } from "./context.ts";
 export { openAt, openKernel } from "./open.ts";
 export { readKernel } from "./services.ts";

@@ -8,13 +8,14 @@ import { __symbols_end, __symbols_start, __text_end } from "../arch/i386/sym.ts"
 import { printk } from "./printk.ts";
 
 const RECORD: u32 = 8;
+const KERNEL_BASE: u32 = 0xc0000000;
 
 /** Logs `name+0xoffset` of an address, or `?` when nothing is known about it. */
 export function printSymbol(address: u32): void {
   const table = __symbols_start();
   let low: u32 = 0;
   let high: u32 = <u32> (__symbols_end() - table) / RECORD;
-  if (high === 0 || address < load<u32>(table) || address >= <u32> __text_end()) {
+  if (high === 0 || address < KERNEL_BASE || address >= <u32> __text_end()) {
     printk(c`?`);
     return;
   }

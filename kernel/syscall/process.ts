@@ -27,6 +27,7 @@ import {
   SYS_GETTID,
   SYS_PERSONALITY,
   SYS_PRCTL,
+  SYS_RSEQ,
   SYS_SET_ROBUST_LIST,
   SYS_SET_THREAD_AREA,
   SYS_SET_TID_ADDRESS,
@@ -364,6 +365,11 @@ function sysPersonality(persona: u32, _b: u32, _c: u32, _d: u32, _e: u32, _f: u3
   return persona === 0xffffffff || persona === 0 ? 0 : -EINVAL;
 }
 
+/* Restartable sequences are for many processors; glibc goes without. */
+function sysRseq(_a: u32, _b: u32, _c: u32, _d: u32, _e: u32, _f: u32): i32 {
+  return -ENOSYS;
+}
+
 /** Registers the calls of this file. */
 export function processCallsInit(): void {
   syscallRegister(SYS_FORK, sysFork);
@@ -392,6 +398,7 @@ export function processCallsInit(): void {
   syscallRegister(SYS_FUTEX, sysFutex);
   syscallRegister(SYS_FUTEX_TIME64, sysFutex64);
   syscallRegister(SYS_PRCTL, sysPrctl);
+  syscallRegister(SYS_RSEQ, sysRseq);
   syscallRegister(SYS_CAPGET, sysCapget);
   syscallRegister(SYS_CAPSET, sysCapset);
   syscallRegister(SYS_PERSONALITY, sysPersonality);
