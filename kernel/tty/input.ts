@@ -48,7 +48,7 @@ import {
 import { SIGINT, SIGQUIT, SIGTSTP } from "../abi/signal.ts";
 import { signalSendGroup } from "../proc/signal.ts";
 import { wakeAll } from "../sync/mod.ts";
-import { isContinuation, outputEcho } from "./output.ts";
+import { isContinuation, isLower, isUpper, outputEcho, outputEchoControl } from "./output.ts";
 import {
   LINE_SIZE,
   RAW_BREAK,
@@ -80,8 +80,7 @@ function matches(tty: Tty, index: u32, byte: u32): bool {
 /** Echoes a byte, control characters as ^X under ECHOCTL. */
 function echoCharacter(tty: Tty, byte: u32): void {
   if (has(tty, ECHOCTL) && isControl(byte) && byte !== 0x09) {
-    outputEcho(tty, 0x5e);
-    outputEcho(tty, byte ^ 0x40);
+    outputEchoControl(tty, byte);
   } else outputEcho(tty, byte);
 }
 
@@ -174,7 +173,7 @@ function rubOut(tty: Tty): void {
 
 function isWord(byte: u32): bool {
   return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) ||
-    (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f || byte >= 0x80;
+    (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f || isUpper(byte) || isLower(byte);
 }
 
 /** Takes the last character off the line; returns its first byte, or -1 for a partial one. */
@@ -275,8 +274,8 @@ function edit(tty: Tty, byte: u32): bool {
   return true;
 }
 
-/** Stores an ordinary byte, with echo. */
-function ordinary(tty: Tty, byte: u32): void {
+/** Stores an ordinary byte, with echo; a newline that was typed as a return shows as one. */
+function ordinary(tty: Tty, byte: u32, wasReturn: bool): void {
   const canonical = has(tty, ICANON);
   if (tty.head - tty.tail >= LINE_SIZE - 4) { // one place is kept for the newline
     if ((tty.termios.iflag & IMAXBEL) !== 0) outputEcho(tty, 0x07);
@@ -284,7 +283,7 @@ function ordinary(tty: Tty, byte: u32): void {
   }
   if (has(tty, ECHO)) {
     markColumn(tty);
-    if (byte === 0x0a) outputEcho(tty, byte);
+    if (byte === 0x0a && wasReturn) outputEcho(tty, byte);
     else echoCharacter(tty, byte);
   }
   if (byte === 0xff && (tty.termios.iflag & PARMRK) !== 0) put(tty, byte, 0);
@@ -319,7 +318,7 @@ export function inputByte(tty: Tty, raw: u32): void {
   const t = tty.termios;
   let byte = raw & 0xff;
   if ((t.iflag & ISTRIP) !== 0) byte &= 0x7f;
-  if ((t.iflag & IUCLC) !== 0 && has(tty, IEXTEN) && byte >= 0x41 && byte <= 0x5a) byte |= 0x20;
+  if ((t.iflag & IUCLC) !== 0 && has(tty, IEXTEN) && isUpper(byte)) byte += 0x20;
   if (has(tty, EXTPROC)) {
     put(tty, byte, 0);
     wakeReaders(tty);
@@ -327,7 +326,7 @@ export function inputByte(tty: Tty, raw: u32): void {
   }
   if (tty.literalNext) {
     tty.literalNext = false;
-    ordinary(tty, byte);
+    ordinary(tty, byte, false);
     return;
   }
   if ((t.iflag & IXON) !== 0) {
@@ -355,12 +354,13 @@ export function inputByte(tty: Tty, raw: u32): void {
       return;
     }
   }
-  if (byte === 0x0d) {
+  const wasReturn = byte === 0x0d;
+  if (wasReturn) {
     if ((t.iflag & IGNCR) !== 0) return;
     if ((t.iflag & ICRNL) !== 0) byte = 0x0a;
   } else if (byte === 0x0a && (t.iflag & INLCR) !== 0) byte = 0x0d;
   if (has(tty, ICANON) && edit(tty, byte)) return;
-  ordinary(tty, byte);
+  ordinary(tty, byte, wasReturn);
   throttle(tty);
 }
 
@@ -382,11 +382,11 @@ export function inputRaw(tty: Tty, entry: u32): void {
       ttyFlushOutput(tty);
       if (tty.group !== 0) signalSendGroup(tty.group, SIGINT);
     } else if ((iflag & PARMRK) !== 0) marked(tty, 0);
-    else ordinary(tty, 0);
+    else ordinary(tty, 0, false);
   } else if ((entry & (RAW_PARITY | RAW_FRAME)) !== 0 && (iflag & INPCK) !== 0) {
     if ((iflag & IGNPAR) !== 0) return;
     if ((iflag & PARMRK) !== 0) marked(tty, entry & 0xff);
-    else ordinary(tty, 0);
+    else ordinary(tty, 0, false);
   } else if ((entry & RAW_OVERRUN) === 0 || (entry & 0xff) !== 0) inputByte(tty, entry);
 }
 

@@ -15,6 +15,16 @@ export function isContinuation(tty: Tty, byte: u32): bool {
   return (tty.termios.iflag & IUTF8) !== 0 && (byte & 0xc0) === 0x80;
 }
 
+/** Case as Linux's terminals know it: ISO 8859-1, whatever the encoding. */
+export function isUpper(byte: u32): bool {
+  return (byte >= 0x41 && byte <= 0x5a) || (byte >= 0xc0 && byte <= 0xde && byte !== 0xd7);
+}
+
+/** See `isUpper`. */
+export function isLower(byte: u32): bool {
+  return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0xdf && byte <= 0xff && byte !== 0xf7);
+}
+
 /** Room for writers. */
 export function outputRoom(tty: Tty): u32 {
   const used = ttyOutputCount(tty) + OUT_RESERVE;
@@ -49,7 +59,7 @@ function process(tty: Tty, byte: u32): void {
   } else if (c === 0x08) {
     if (tty.column > 0) tty.column--;
   } else if (c >= 0x20 && c !== 0x7f) {
-    if ((flags & OLCUC) !== 0 && c >= 0x61 && c <= 0x7a) c -= 0x20;
+    if ((flags & OLCUC) !== 0 && isLower(c)) c -= 0x20;
     if (!isContinuation(tty, c)) tty.column++;
   }
   ttyOutputPut(tty, c);
@@ -68,9 +78,20 @@ export function outputWrite(tty: Tty, data: usize, length: u32): u32 {
   return done;
 }
 
+/** Echo of a control character as ^X: two columns, whatever OPOST says. */
+export function outputEchoControl(tty: Tty, byte: u32): void {
+  if (ttyOutputCount(tty) + WIDEST > OUT_SIZE) return;
+  ttyOutputPut(tty, 0x5e);
+  ttyOutputPut(tty, byte ^ 0x40);
+  tty.column += 2;
+}
+
 /** Echo: uses the reserve, too, and is lost when even that is full (nobody could wait for it). */
 export function outputEcho(tty: Tty, byte: u32): void {
   if (ttyOutputCount(tty) + WIDEST > OUT_SIZE) return;
-  if ((tty.termios.oflag & OPOST) !== 0) process(tty, byte);
-  else ttyOutputPut(tty, byte);
+  if (byte === 0xff) { // Linux's echo queue escapes it, and so takes it past OPOST
+    ttyOutputPut(tty, byte);
+    tty.column++;
+  } else if ((tty.termios.oflag & OPOST) === 0) ttyOutputPut(tty, byte);
+  else process(tty, byte);
 }

@@ -34,6 +34,9 @@ export function flags(which: u32, clear: u32, set: u32): void {
   store<u32>(p, (load<u32>(p) & ~clear) | set);
   if ((old ^ load<u32>(changetype<usize>(tty.termios), 12)) & 2) inputModeChanged(tty);
 }
+export function setTermios(from: usize): void {
+  memory.copy(changetype<usize>(tty.termios), from, 36);
+}
 export function termios(): usize { return changetype<usize>(tty.termios); }
 `;
 /* Words of a termios. */
@@ -236,4 +239,45 @@ Deno.test("discipline keeps a place for the newline of an overlong line; output 
   t.flags(L, 0, 8);
   t.type("e");
   assert.ok(t.shown().endsWith("ye")); // echo has its reserve
+});
+
+const unhex = (text: string) =>
+  Uint8Array.from(text.match(/[0-9a-f]{2}/g) ?? [], (pair) => parseInt(pair, 16));
+const hex = (bytes: Uint8Array) =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("") || "-";
+
+/** Plays one recorded session; says where ours differs. */
+function replay(unit: Unit, lines: string[]): void {
+  unit.call["create"]!();
+  const buffer = unit.put(new Uint8Array(8192));
+  const shown = () => hex(unit.get(buffer, unit.call["shown"]!(buffer)));
+  for (const line of lines) {
+    const [kind, data = "", echo, ...reads] = line.split(" ");
+    const bytes = unhex(data);
+    const at = unit.put(bytes);
+    if (kind === "termios") unit.call["setTermios"]!(at);
+    else if (kind === "out") {
+      unit.call["write"]!(at, bytes.length);
+      assert.equal(shown(), echo, line);
+    } else {
+      unit.call["type"]!(at, bytes.length);
+      const got = shown();
+      const taken = reads.map((read) => {
+        if (!unit.call["available"]!()) return "would wait";
+        const n = unit.call["read"]!(buffer, read.length === 6 ? 3 : 4096) & 0x7fffffff;
+        return hex(unit.get(buffer, n));
+      });
+      assert.deepEqual([got + shown().replace("-", ""), taken], [echo, reads], line);
+      assert.equal(unit.call["available"]!(), 0, line);
+    }
+  }
+}
+
+Deno.test("discipline does what a Linux pseudo-terminal did, session by session", async () => {
+  const text = await Deno.readTextFile(new URL("pty_cases.txt", import.meta.url));
+  const sessions = text.split(/^(?=termios)/m).filter((part) => part.startsWith("termios"));
+  assert.ok(sessions.length > 100);
+  const imports = { host: { signal: () => {}, sleep: () => -1 } };
+  const unit = await compileUnit({ entry, fakes: ttyFakes, imports });
+  for (const session of sessions) replay(unit, session.trimEnd().split("\n"));
 });
