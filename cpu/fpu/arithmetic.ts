@@ -9,7 +9,7 @@
  */
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, I64 } from "../execute/wasm.ts";
-import { FPU_STATUS } from "../state/layout.ts";
+import { FPU_CONTROL, FPU_STATUS } from "../state/layout.ts";
 import { Code, int, type Local, long, type Value, word } from "./expression.ts";
 import { precisionCut, round, roundsUp } from "./round.ts";
 import {
@@ -132,14 +132,14 @@ function unpack(c: Code, runtime: Runtime, [xse, x, yse, y]: readonly Local[]): 
     y: locals[3],
   };
 }
-/** Raises DE for denormal operands. */
+/** Raises DE for denormal operands; returns when it is not masked, as nothing else is raised then. */
 function denormals(c: Code, { xExponent, x, yExponent, y }: Operands, denormal: Value): void {
-  c.if(
-    isDenormal(xExponent, x).or(isDenormal(yExponent, y)).or(denormal),
-    () => raise(c, DE),
-    undefined,
-    false,
-  );
+  const any = isDenormal(xExponent, x).or(isDenormal(yExponent, y)).or(denormal);
+  c.if(any, () => raiseDenormal(c), undefined, false);
+}
+function raiseDenormal(c: Code): void {
+  raise(c, DE);
+  c.if(word(FPU_CONTROL).and(DE).isZero(), () => c.return(int(0), long(0n)));
 }
 function returnIndefinite(c: Code): void {
   raise(c, IE);
@@ -357,7 +357,7 @@ export function divide(runtime: Runtime): number {
       y.isZero(),
       () => {
         c.if(x.isZero(), () => returnIndefinite(c));
-        denormals(c, o, denormal);
+        // Division by zero goes before a denormal dividend.
         raise(c, ZE);
         c.return(sign.shl(15).or(MAX_EXPONENT), long(INTEGER_BIT));
       },
@@ -413,7 +413,7 @@ export function squareRoot(runtime: Runtime): number {
     );
     c.if(isZeroNumber(exponent, x), () => c.return(se, x));
     c.if(se.geU(0x8000), () => returnIndefinite(c));
-    c.if(exponent.isZero(), () => raise(c, DE), undefined, false);
+    c.if(exponent.isZero(), () => raiseDenormal(c), undefined, false);
     normalize(c, exponent, x);
     // The radicand is x·2^63 or x·2^64, so that the root has 64 bits. Two radicand bits give one of the root.
     const high = c.long(x);
@@ -509,7 +509,7 @@ export function roundToInteger(runtime: Runtime): number {
       false,
     );
     c.if(isZeroNumber(exponent, x), () => c.return(se, x));
-    c.if(exponent.isZero(), () => raise(c, DE), undefined, false);
+    c.if(exponent.isZero(), () => raiseDenormal(c), undefined, false);
     const sign = c.int(se.shrU(15));
     const shift = c.int(int(BIAS + 63).sub(exponent));
     c.if(shift.leS(0), () => c.return(se, x));

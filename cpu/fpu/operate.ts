@@ -8,7 +8,7 @@
  */
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, I64 } from "../execute/wasm.ts";
-import { add, compare, divide, multiply, setConditions } from "./arithmetic.ts";
+import { add, compare, divide, multiply } from "./arithmetic.ts";
 import { Code, int, type Local, long, type Value, word } from "./expression.ts";
 import { narrow, toInteger } from "./round.ts";
 import {
@@ -102,14 +102,14 @@ export function arithmeticOperand(runtime: Runtime, operation: Binary): number {
 }
 
 /**
- * (sign and exponent, significand, denormal, full, quiet) → condition codes of ST(0) against the operand, or −1
- * when an unmasked exception keeps the instruction from having an effect. `full` 0: the operand was an
- * empty register.
+ * (sign and exponent, significand, denormal, full, quiet) → condition codes of ST(0) against the operand, and 1 when
+ * no unmasked exception forbids to pop. The codes are set in any case, as processors do. `full` 0: the
+ * operand was an empty register.
  */
 export function compareTop(runtime: Runtime): number {
   const types = [I32, I64, I32, I32, I32];
   const [comparison, settled] = [compare(runtime), settle(runtime)];
-  return runtime.shared("x87.compareTop", types, [I32], (f) => {
+  return runtime.shared("x87.compareTop", types, [I32, I32], (f) => {
     const c = new Code(f);
     const [yse, y, denormal, full, quiet] = Code.parameters(types) as [
       Local,
@@ -125,7 +125,7 @@ export function compareTop(runtime: Runtime): number {
       c.call(comparison, [top.load16(8), top.load64(), yse, y, denormal, quiet], [codes]);
     }, () => raise(c, IE | STACK_FAULT));
     c.call(settled, [], [unmasked]);
-    c.yield(unmasked.and(IE | DE).choose(-1, codes));
+    c.yield(codes, unmasked.and(IE | DE).isZero());
   });
 }
 
@@ -297,13 +297,6 @@ export function unary(runtime: Runtime, name: string, build: (r: Runtime) => num
   });
 }
 
-/** (codes): stores condition codes and clears C1; −1 does nothing. */
-export function conditionsUnlessAborted(c: Code, codes: Local, then: () => void): void {
-  c.if(codes.ne(-1), () => {
-    setConditions(c, codes);
-    then();
-  });
-}
 /** The status word with TOP. */
 export function statusWord(status: number, top: number): Value {
   return word(status).or(word(top).shl(11));

@@ -85,7 +85,8 @@ function remainder(nearest: boolean): Assist {
   return onStack((o) => {
     if (!o.full(0) || !o.full(1)) {
       o.stackFault();
-      finish(o, 0, DEFAULT_NAN);
+      o.settle({ mask: C2, value: 0 });
+      if (!o.aborts()) o.write(0, DEFAULT_NAN);
       return;
     }
     const [x, y] = [o.read(0), o.read(1)];
@@ -94,24 +95,19 @@ function remainder(nearest: boolean): Assist {
     let result: Real;
     if (nan) {
       result = nan;
-      codes.mask = 0;
+      codes.mask = C2;
     } else if (isInfinite(x) || isZero(y)) {
       result = o.invalid();
-      codes.mask = 0;
+      codes.mask = C2;
     } else {
       o.denormals(x, y);
       result = x;
       if (!isZero(x) && !isInfinite(y)) result = reduce(o, x, y, nearest, codes);
-      else if (!isZero(x)) result = normal(o, x);
     }
-    o.settle(codes.mask === 0 ? undefined : codes);
+    if (o.aborts()) o.settle({ mask: C2, value: 0 });
+    else o.settle(codes);
     if (!o.aborts()) o.write(0, result);
   });
-}
-/** A denormal as it is, or wrapped when underflow is not masked. */
-function normal(o: Operation, x: Real): Real {
-  const { integer, exponent } = scaled(x);
-  return o.round(signOf(x), integer, exponent);
 }
 function reduce(
   o: Operation,
@@ -250,8 +246,6 @@ const loadDecimal: Assist = (core, operands) => {
 const storeDecimal: Assist = (core, operands) => {
   const o = begin(core);
   const { segment, offset } = operands;
-  core.memory.probeWrite(core.linear(segment, offset, DECIMAL_BYTES, true), DECIMAL_BYTES);
-  pointers(core, operands);
   const bytes = new Uint8Array(DECIMAL_BYTES);
   const x = o.read(0);
   let value = -1n;
@@ -280,7 +274,14 @@ const storeDecimal: Assist = (core, operands) => {
     }
     bytes[DECIMAL_BYTES - 1] = signOf(x) << 7;
   }
-  if (o.settle() & IE) return;
+  const forbidden = (o.raised & ~o.control & IE) !== 0;
+  // Nothing is visible yet, so the store may fault; an exception that forbids it goes first.
+  if (!forbidden) {
+    core.memory.probeWrite(core.linear(segment, offset, DECIMAL_BYTES, true), DECIMAL_BYTES);
+  }
+  pointers(core, operands);
+  o.settle();
+  if (forbidden) return;
   for (const [i, byte] of bytes.entries()) core.write(segment, offset + i, 1, byte);
   o.pop();
 };

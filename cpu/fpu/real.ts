@@ -123,9 +123,11 @@ export class Operation {
   /** Merges the exceptions into the status word with condition codes (undefined: kept); returns the unmasked ones. */
   settle(codes?: { mask: number; value: number }): number {
     const { i32 } = this.core;
+    // An unmasked denormal ends the operation before it finds anything else.
+    if (this.raised & ~this.control & DE) this.raised &= DE | ZE;
     const unmasked = this.raised & ~this.control & EXCEPTIONS;
     let status = (this.status & ~C1) | this.raised | (unmasked ? ES | BUSY : 0);
-    if (codes && !(unmasked & (IE | DE | ZE))) status = (status & ~codes.mask) | codes.value;
+    if (codes) status = (status & ~codes.mask) | codes.value;
     i32[FPU_STATUS >> 2] = status;
     return unmasked;
   }
@@ -199,6 +201,11 @@ export class Operation {
     let part = split();
     if (biased <= 0) {
       tiny = biased < 0 || !(part.up && part.kept === (1n << 64n) - 1n);
+      // So far below that the wrapped exponent does not help either (FSCALE).
+      if (tiny && biased + WRAP <= 0 && !(this.control & UE)) {
+        this.raised |= UE | PE;
+        return zero(sign);
+      }
       if (this.control & UE) {
         below += 1 - biased;
         biased = 0;
@@ -220,8 +227,8 @@ export class Operation {
     }
     if (biased === 0 && kept >= INTEGER_BIT) biased = 1;
     if (biased >= MAX_EXPONENT) {
-      if (this.control & OE) {
-        const up = this.roundsUp(sign, false, 3n, 2);
+      if (this.control & OE || biased - WRAP >= MAX_EXPONENT) {
+        const up = !(this.control & OE) || this.roundsUp(sign, false, 3n, 2);
         this.raised = (this.raised & ~C1) | OE | PE | (up ? C1 : 0);
         return up ? infinity(sign) : {
           se: (sign << 15) | (MAX_EXPONENT - 1),

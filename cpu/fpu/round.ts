@@ -184,7 +184,11 @@ export function narrow(runtime: Runtime): number {
       () => {
         const allOnes = high.or(ulp.sub(1)).eq(-1);
         c.set(tiny, exponent.ltS(0).or(increment.and(allOnes).isZero()));
-        c.if(tiny.and(word(FPU_CONTROL).and(UE).isZero()), () => c.set(flags, UE));
+        // Not masked: nothing is stored, nothing else is raised.
+        c.if(tiny.and(word(FPU_CONTROL).and(UE).isZero()), () => {
+          raise(c, UE);
+          c.return(long(0n));
+        });
         c.set(shift, int(1).sub(exponent));
         c.if(shift.ltU(64), () => {
           c.set(
@@ -213,6 +217,10 @@ export function narrow(runtime: Runtime): number {
     c.if(
       exponent.geS(maximum),
       () => {
+        c.if(word(FPU_CONTROL).and(OE).isZero(), () => {
+          raise(c, OE);
+          c.return(long(0n));
+        });
         c.call(up, [sign, long(INTEGER_BIT).or(1), int(0)], [increment]);
         c.set(flags, increment.choose(OE | PE | C1, OE | PE));
         c.set(exponent, maximum.sub(increment.xor(1)));

@@ -41,7 +41,6 @@ import {
   type Binary,
   compareTop,
   conditionalMove,
-  conditionsUnlessAborted,
   exchange,
   loadRegister,
   loadWidened,
@@ -58,7 +57,6 @@ import {
   C2,
   C3,
   CONDITIONS,
-  DE,
   ES,
   EXCEPTIONS,
   IE,
@@ -106,7 +104,7 @@ function field(x: Emitter, offset: number): Value {
   return new Local(I32, 0).load(x.recordOffset + offset);
 }
 /** Saves the instruction pointer, the opcode and (with memory operand) the operand pointer; clears RAISED. */
-function pointers(x: Emitter, c: Code, memory: boolean): void {
+function pointers(x: Emitter, c: Code, memory: boolean, clear = true): void {
   c.storeWord(FPU_IP, field(x, RECORD.EIP));
   c.storeWord(FPU_OPCODE, field(x, RECORD.IMMEDIATE));
   c.storeWord(FPU_CS, word(segmentOffset(CS)));
@@ -115,7 +113,7 @@ function pointers(x: Emitter, c: Code, memory: boolean): void {
     const segment = new Local(I32, 0).load8(x.recordOffset + RECORD.SEGMENT).and(7);
     c.storeWord(FPU_DS, segment.mul(SEGMENT_BYTES).load(SEGMENTS));
   }
-  c.storeWord(RAISED, 0);
+  if (clear) c.storeWord(RAISED, 0);
 }
 /** An instruction on registers. */
 function registers(body: Body): Semantics {
@@ -170,58 +168,58 @@ function withOperand(
   };
 }
 
-function popMany(c: Code, count: number): void {
-  for (let i = 0; i < count; i++) pop(c);
-}
-
-/** FCOM family against ST(i): sets condition codes, or (flags) EFLAGS. */
-function compareRegister(quiet: boolean, pops: number, flags = false): Semantics {
-  return registers((x, c) => {
-    const other = c.int(stackAddress(index(x)));
-    const codes = c.int();
-    c.call(
-      compareTop(x.runtime),
-      [other.load16(8), other.load64(), 0, isFull(other), quiet ? 1 : 0],
-      [codes],
-    );
-    if (!flags) {
-      conditionsUnlessAborted(c, codes, () => popMany(c, pops));
-      return;
-    }
-    c.if(codes.ne(-1), () => {
-      // C3 → ZF, C2 → PF, C0 → CF; OF SF AF = 0.
-      const arithmetic = c.int(codes.shrU(8).and(0x45));
-      x.setArithmetic(arithmetic.index);
-      popMany(c, pops);
-    });
-    x.forgetFlags();
+/** Sets condition codes and pops unless that is forbidden. */
+function conclude(c: Code, codes: Local, mayPop: Local, pops: number): void {
+  setConditions(c, codes);
+  if (pops === 0) return;
+  c.if(mayPop, () => {
+    for (let i = 0; i < pops; i++) pop(c);
   });
 }
-/** Against ST(1), popping both. */
-function comparePopTwice(quiet: boolean): Semantics {
+
+/** FCOM family against ST(i): sets condition codes. */
+function compareRegister(quiet: boolean, pops: number, with1 = false): Semantics {
   return registers((x, c) => {
-    const other = c.int(stackAddress(int(1)));
-    const codes = c.int();
-    c.call(
-      compareTop(x.runtime),
-      [other.load16(8), other.load64(), 0, isFull(other), quiet ? 1 : 0],
-      [codes],
-    );
-    conditionsUnlessAborted(c, codes, () => popMany(c, 2));
+    const other = c.int(stackAddress(with1 ? int(1) : index(x)));
+    const [codes, mayPop] = [c.int(), c.int()];
+    const operand = [other.load16(8), other.load64(), int(0), isFull(other), int(quiet ? 1 : 0)];
+    c.call(compareTop(x.runtime), operand, [codes, mayPop]);
+    conclude(c, codes, mayPop, pops);
+  });
+}
+/** FCOMI family: EFLAGS. C1 stays unless a register was empty. */
+function compareToFlags(quiet: boolean, pops: number): Semantics {
+  return registers((x, c) => {
+    const other = c.int(stackAddress(index(x)));
+    const [codes, mayPop] = [c.int(), c.int()];
+    const c1 = c.int(word(FPU_STATUS).and(C1));
+    const operand = [other.load16(8), other.load64(), int(0), isFull(other), int(quiet ? 1 : 0)];
+    c.call(compareTop(x.runtime), operand, [codes, mayPop]);
+    restoreC1(c, c1);
+    // C3 → ZF, C2 → PF, C0 → CF; OF SF AF = 0.
+    const arithmetic = c.int(codes.shrU(8).and(0x45));
+    x.setArithmetic(arithmetic.index);
+    if (pops > 0) c.if(mayPop, () => pop(c));
+  });
+}
+/** Puts C1 back where only a stack fault clears it. */
+function restoreC1(c: Code, c1: Local): void {
+  c.if(word(RAISED).and(STACK_FAULT).isZero(), () => {
+    c.storeWord(FPU_STATUS, word(FPU_STATUS).or(c1));
   });
 }
 function compareOperand(integer: boolean, pops: number): Semantics {
   return withOperand(integer, (x, c, se, significand, denormal) => {
-    const codes = c.int();
-    c.call(compareTop(x.runtime), [se, significand, denormal, 1, 0], [codes]);
-    conditionsUnlessAborted(c, codes, () => popMany(c, pops));
+    const [codes, mayPop] = [c.int(), c.int()];
+    c.call(compareTop(x.runtime), [se, significand, denormal, 1, 0], [codes, mayPop]);
+    conclude(c, codes, mayPop, pops);
   });
 }
 
 const testZero: Semantics = registers((x, c) => {
-  const codes = c.int();
-  c.call(compareTop(x.runtime), [0, 0n, 0, 1, 0], [codes]);
-  conditionsUnlessAborted(c, codes, () => {});
+  const [codes, mayPop] = [c.int(), c.int()];
+  c.call(compareTop(x.runtime), [0, 0n, 0, 1, 0], [codes, mayPop]);
+  conclude(c, codes, mayPop, 0);
 });
 
 /** FXAM: class in C3 C2 C0, sign in C1. */
@@ -284,10 +282,8 @@ function store(integer: boolean, pops: boolean): Semantics {
       const c = new Code(x.f);
       guard(x, c);
       const bytes = x.size(0) as number;
-      const linear = new Local(I32, x.linear(0, bytes, true));
-      x.probeWrite(linear.index, bytes);
-      pointers(x, c, true);
-      const [value, unmasked] = [c.long(), c.int()];
+      const [value, stored, unmasked] = [c.long(), c.int(), c.int()];
+      c.storeWord(RAISED, 0);
       const top = c.int(stackAddress(0));
       const se = c.int();
       if (bytes === 10) {
@@ -301,8 +297,12 @@ function store(integer: boolean, pops: boolean): Semantics {
         });
       } else if (integer) c.call(topInteger(x.runtime), [bytes * 8], [value]);
       else c.call(topNarrowed(x.runtime), [bytes === 4 ? 24 : 53], [value]);
-      c.call(settle(x.runtime), [], [unmasked]);
-      c.if(unmasked.and(IE | DE | OE | UE).isZero(), () => {
+      // Nothing is visible yet, so the store may fault; an exception that forbids it goes first.
+      const forbids = word(RAISED).and(word(FPU_CONTROL).xor(-1)).and(IE | OE | UE);
+      c.set(stored, forbids.isZero());
+      c.if(stored, () => {
+        const linear = new Local(I32, x.linear(0, bytes, true));
+        x.probeWrite(linear.index, bytes);
         if (bytes >= 8) {
           x.writeLinear(linear.index, 8, value.index);
           if (bytes === 10) {
@@ -313,8 +313,10 @@ function store(integer: boolean, pops: boolean): Semantics {
           const short = c.int(value.low());
           x.writeLinear(linear.index, bytes as 2 | 4, short.index);
         }
-        if (pops) pop(c);
       });
+      pointers(x, c, true, false);
+      c.call(settle(x.runtime), [], [unmasked]);
+      if (pops) c.if(stored, () => pop(c));
     },
   };
 }
@@ -343,6 +345,7 @@ function free(pops: boolean): Semantics {
     const physical = word(FPU_TOP).add(index(x)).and(7);
     c.storeWord(FPU_TAG, word(FPU_TAG).and(int(1).shl(physical).xor(-1)));
     if (pops) pop(c);
+    c.storeWord(FPU_STATUS, word(FPU_STATUS).and(~C1));
   });
 }
 
@@ -390,7 +393,9 @@ function move(condition: Condition): Semantics {
   return registers((x, c) => {
     const holds = c.int();
     x.condition(condition).f.set(holds.index);
+    const c1 = c.int(word(FPU_STATUS).and(C1));
     c.call(conditionalMove(x.runtime), [holds, index(x)]);
+    restoreC1(c, c1);
   });
 }
 
@@ -403,14 +408,14 @@ export const fpuSemantics: Readonly<Record<string, Semantics>> = {
   ficomp: compareOperand(true, 1),
   fcom: compareRegister(false, 0),
   fcomp: compareRegister(false, 1),
-  fcompp: comparePopTwice(false),
+  fcompp: compareRegister(false, 2, true),
   fucom: compareRegister(true, 0),
   fucomp: compareRegister(true, 1),
-  fucompp: comparePopTwice(true),
-  fcomi: compareRegister(false, 0, true),
-  fcomip: compareRegister(false, 1, true),
-  fucomi: compareRegister(true, 0, true),
-  fucomip: compareRegister(true, 1, true),
+  fucompp: compareRegister(true, 2, true),
+  fcomi: compareToFlags(false, 0),
+  fcomip: compareToFlags(false, 1),
+  fucomi: compareToFlags(true, 0),
+  fucomip: compareToFlags(true, 1),
   ftst: testZero,
   fxam: examine,
   "fld.memory": load,
@@ -422,6 +427,14 @@ export const fpuSemantics: Readonly<Record<string, Semantics>> = {
   fistp: store(true, true),
   fst: registers((x, c) => c.call(storeRegister(x.runtime), [index(x), 0])),
   fstp: registers((x, c) => c.call(storeRegister(x.runtime), [index(x), 1])),
+  /** D9 D8+i: without stack check; an empty ST(0) is only popped. */
+  fstpUnchecked: registers((x, c) => {
+    const top = c.int(stackAddress(0));
+    c.if(isFull(top), () => c.call(storeRegister(x.runtime), [index(x), 1]), () => {
+      pop(c);
+      c.storeWord(FPU_STATUS, word(FPU_STATUS).and(~C1));
+    });
+  }),
   fxch: registers((x, c) => c.call(exchange(x.runtime), [index(x)])),
   fchs: sign("chs", (se) => se.xor(0x8000)),
   fabs: sign("abs", (se) => se.and(0x7fff)),

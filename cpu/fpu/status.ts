@@ -125,7 +125,9 @@ export function push(runtime: Runtime): number {
     c.if(
       word(FPU_TAG).shrU(top).and(1),
       () => {
-        c.storeWord(RAISED, IE | STACK_FAULT | C1);
+        // An empty source goes before a full destination.
+        const overflow = word(RAISED).and(STACK_FAULT).choose(0, C1);
+        c.storeWord(RAISED, overflow.or(IE | STACK_FAULT));
         c.set(se, INDEFINITE_SE);
         c.set(significand, INDEFINITE);
       },
@@ -133,7 +135,8 @@ export function push(runtime: Runtime): number {
       false,
     );
     c.call(settled, [], [unmasked]);
-    c.if(unmasked.and(IE | DE), () => c.return(), undefined, false);
+    // An unmasked denormal is reported after the load.
+    c.if(unmasked.and(IE), () => c.return(), undefined, false);
     c.storeWord(FPU_TOP, top);
     c.storeWord(FPU_TAG, word(FPU_TAG).or(int(1).shl(top)));
     const address = c.int(top.shl(4).add(FPU_REGISTERS));

@@ -47,7 +47,7 @@ const OTHER: readonly Row[] = [
   ["9B", "fwait"],
   ["D9 /0 m", "fld.memory", "Md"], ["D9 /2 m", "fst.memory", "Md"], ["D9 /3 m", "fstp.memory", "Md"],
   ["D9 /4 m", "fldenv", "M"], ["D9 /5 m", "fldcw", "Mw"], ["D9 /6 m", "fnstenv", "M"], ["D9 /7 m", "fnstcw", "Mw"],
-  ["D9 C0+i", "fld", "STi"], ["D9 C8+i", "fxch", "STi"], ["D9 D0", "fnop"], ["D9 D8+i", "fstp", "STi"],
+  ["D9 C0+i", "fld", "STi"], ["D9 C8+i", "fxch", "STi"], ["D9 D0", "fnop"], ["D9 D8+i", "fstpUnchecked", "STi"],
   ["D9 E0", "fchs"], ["D9 E1", "fabs"], ["D9 E4", "ftst"], ["D9 E5", "fxam"],
   ["D9 E8", "fld1"], ["D9 E9", "fldl2t"], ["D9 EA", "fldl2e"], ["D9 EB", "fldpi"], ["D9 EC", "fldlg2"], ["D9 ED", "fldln2"], ["D9 EE", "fldz"],
   ["D9 F0", "f2xm1"], ["D9 F1", "fyl2x"], ["D9 F2", "fptan"], ["D9 F3", "fpatan"], ["D9 F4", "fxtract"], ["D9 F5", "fprem1"],

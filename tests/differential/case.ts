@@ -45,6 +45,10 @@ export interface TestCase {
   readonly undefinedFlags: number;
   /** General registers (bits by encoding) that the manual leaves undefined here. */
   readonly undefinedRegisters?: number;
+  /** Memory that is not the same on all processors. */
+  readonly undefinedMemory?: { readonly start: number; readonly bytes: number };
+  /** #PF may name any address within so many bytes of the operand. */
+  readonly faultsWithin?: number;
   readonly code: Uint8Array;
   /** EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly gpr: Uint32Array;

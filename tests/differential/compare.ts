@@ -35,7 +35,9 @@ export function compare(
   say("vector", native.vector, ours.vector);
   if (native.vector < 0 || out.length > 0) return out;
   say("error code", native.errorCode & ~FETCH, ours.errorCode & ~FETCH);
-  say("fault address", native.address, ours.address);
+  if (Math.abs(native.address - ours.address) >= (test.faultsWithin ?? 1)) {
+    say("fault address", native.address, ours.address);
+  }
   say("EIP", native.eip, ours.eip);
   const flagMask = ~(test.undefinedFlags | RF);
   say("EFLAGS", native.eflags & flagMask, ours.eflags & flagMask);
@@ -46,8 +48,10 @@ export function compare(
   for (let i = 0; i < 6; i++) {
     say(SEGMENTS[i] as string, native.segments[i] as number, ours.segments[i] as number);
   }
-  say("words changed", native.changed, ours.changed);
+  if (!test.undefinedMemory?.bytes) say("words changed", native.changed, ours.changed);
+  const skip = test.undefinedMemory;
   for (const address of new Set([...native.memory.keys(), ...ours.memory.keys()])) {
+    if (skip && address + 3 >= skip.start && address < skip.start + skip.bytes) continue;
     const [a, b] = [native.memory.get(address), ours.memory.get(address)];
     if (a !== b && ours.memory.size <= 64) {
       out.push(
@@ -90,7 +94,14 @@ export function describe(test: TestCase): string {
   ).join("");
   const code = [...test.code].map((b) => b.toString(16).padStart(2, "0")).join(" ");
   const where = hex(test.eip - REGIONS.code.start);
-  return `${test.name}\n  code+${where}: ${code}\n  ${registers} EFLAGS=${
-    hex(test.eflags)
-  }${patches}`;
+  let fpu = "";
+  if (test.fpu) {
+    const { fpu: image } = test;
+    const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+    const words = [0, 4, 8].map((at) => hex(view.getUint16(at, true)));
+    const stack = Array.from({ length: 8 }, (_, i) => realText(image.subarray(28), i));
+    fpu = `\n  FCW=${words[0]} FSW=${words[1]} FTW=${words[2]} ST: ${stack.join(" ")}`;
+  }
+  const flags = `EFLAGS=${hex(test.eflags)}`;
+  return `${test.name}\n  code+${where}: ${code}\n  ${registers} ${flags}${patches}${fpu}`;
 }

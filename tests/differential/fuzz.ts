@@ -3,7 +3,7 @@
  * [--x87] [--only OPERATION] [--show N]`. Count is cases a row. Prints differences, and forms × cases at the end.
  * @module
  */
-import { type Engine, type Outcome, type TestCase } from "./case.ts";
+import type { Engine, Outcome, TestCase } from "./case.ts";
 import { beyondI386, compare, describe } from "./compare.ts";
 import {
   comparable,

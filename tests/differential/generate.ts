@@ -94,6 +94,8 @@ export interface Draft {
   readonly gpr: Uint32Array;
   readonly patches: Patch[];
   eflags: number;
+  /** Address of the memory operand, if there is one. */
+  target: number | undefined;
   undefinedFlags: number;
   undefinedRegisters: number;
   /** Memory operands at absolute addresses only, nothing that leaves the sequence. */
@@ -108,7 +110,16 @@ export function draft(random: Random, sequence = false): Draft {
   if (random.oneIn(16)) gpr[4] = REGIONS.stack.start + random.below(REGIONS.stack.bytes + 8);
   let eflags = 0x202 | (random.word() & 0x8d5);
   if (random.oneIn(6)) eflags |= 0x400;
-  return { random, gpr, patches: [], eflags, undefinedFlags: 0, undefinedRegisters: 0, sequence };
+  return {
+    random,
+    gpr,
+    patches: [],
+    eflags,
+    target: undefined,
+    undefinedFlags: 0,
+    undefinedRegisters: 0,
+    sequence,
+  };
 }
 
 /** An address for an access of `size` bytes: mostly fine, sometimes at an edge or not mapped. */
@@ -268,6 +279,7 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
       const target = wide
         ? dataAddress(random, bytes, aligned)
         : lowAddress(random, bytes, aligned);
+      d.target = target;
       memoryOperand(d, reg, target, wide, out);
       operandAt(p, d, target, operandSize);
       bitOffset(p, d, reg);

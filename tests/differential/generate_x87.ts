@@ -208,8 +208,8 @@ export function fpuCase(p: Pattern, random: Random): TestCase {
   instruction(p, d, out);
   const fpu = fpuState(random);
   const token = p.operands[0];
-  const patches = d.patches.splice(0);
-  const target = patches[0]?.address;
+  d.patches.length = 0;
+  const { target } = d;
   if (token !== undefined && token.startsWith("M") && target !== undefined) {
     const bytes = SIZES[token] ?? 4;
     if (p.operation === "fldenv" || p.operation === "frstor") {
@@ -225,5 +225,18 @@ export function fpuCase(p: Pattern, random: Random): TestCase {
       }
     } else d.patches.push({ address: target, bytes: memoryOperand(random, bytes) });
   }
-  return { ...finish(p, d, out), fpu };
+  const made = { ...finish(p, d, out), fpu };
+  if (target === undefined) return made;
+  if (/^(fbstp|fstp.memory)$/.test(p.operation) && token === "Mt") {
+    // Silicon stores eight bytes before the fault of the other two; we store nothing. Which part of a long
+    // operand faults first differs by processor.
+    const undefinedMemory = { start: target, bytes: (target & 0xfff) > 0xff6 ? 10 : 0 };
+    return { ...made, undefinedMemory, faultsWithin: 10 };
+  }
+  if (!/^(fn?(stenv|save)|fldenv|frstor|fbld)$/.test(p.operation)) return made;
+  if (!p.operation.startsWith("fn")) return { ...made, faultsWithin: FPU_IMAGE_BYTES };
+  // CS, opcode and operand pointer: processors since 2013 store zeros (SDM vol. 1 §8.1.8).
+  const wide = !out.slice(0, 5).includes(0x66);
+  const undefinedMemory = { start: target + (wide ? 16 : 8), bytes: wide ? 12 : 6 };
+  return { ...made, undefinedMemory, faultsWithin: FPU_IMAGE_BYTES };
 }
