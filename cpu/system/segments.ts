@@ -19,7 +19,7 @@ const movToSegment: Assist = (core, operands) => {
 
 const popSegment: Assist = (core, { reg, operandSize }) => {
   const reader = new StackReader(core, operandSize);
-  const selector = reader.pop() & 0xffff;
+  const selector = reader.popSelector();
   const esp = reader.next();
   loadSegment(core, reg, selector);
   core.setGpr(4, esp);

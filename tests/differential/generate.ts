@@ -280,9 +280,9 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
         ? dataAddress(random, bytes, aligned)
         : lowAddress(random, bytes, aligned);
       d.target = target;
+      bitOffset(p, d, reg);
       memoryOperand(d, reg, target, wide, out);
       operandAt(p, d, target, operandSize);
-      bitOffset(p, d, reg);
     } else out.push(0xc0 | (reg << 3) | random.below(8));
   }
   let count = -1;
@@ -385,6 +385,12 @@ function prepare(
     case "pushSegment":
       // Processors since the P6 write two of the four bytes: the rest is left alone (SDM vol. 2, PUSH).
       d.patches.push({ address: (gpr[4] as number) - 4, bytes: new Uint8Array(4) });
+      break;
+    case "popa":
+      // Silicon has loaded some registers when the other page faults; we load none.
+      if ((gpr[4] as number) + 32 > REGIONS.stack.start + REGIONS.stack.bytes) {
+        d.undefinedRegisters |= 0xef;
+      }
       break;
     case "xlat":
       gpr[3] = (address(1) - ((gpr[0] as number) & 0xff)) >>> 0;
@@ -490,9 +496,6 @@ function operandAt(p: Pattern, d: Draft, target: number, operandSize: 2 | 4): vo
 /** Bit strings: the register is a signed bit offset, kept within reach of the pages. */
 function bitOffset(p: Pattern, d: Draft, reg: number): void {
   if (!/^bt[src]?$/.test(p.operation) || p.extension >= 0 || d.sequence) return;
-  const base = d.gpr[reg] as number;
-  // A base register that is the offset too stays an address.
-  if (base >= REGIONS.data.start && base < REGIONS.data.start + 0x3000) return;
   if (d.random.below(8) > 0 && reg !== 4) d.gpr[reg] = (d.random.below(0x2000) - 0x1000) >>> 0;
 }
 
