@@ -9,6 +9,8 @@ const RF = 0x10000;
 /** #PF error code: instruction fetch; reported only by processors with no-execute pages. */
 const FETCH = 0x10;
 const PAGE_FAULT = 14;
+/** {@link Outcome} vector of a case that destroyed the process. */
+const DESTROYED = -2;
 const REGISTERS = ["EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"];
 const SEGMENTS = ["ES", "CS", "SS", "DS", "FS", "GS"];
 
@@ -16,8 +18,12 @@ function hex(value: number): string {
   return (value >>> 0).toString(16);
 }
 
-/** True when the native run ended by something that an i386 does not have: a page that may not be executed. */
-export function beyondI386(native: Outcome): boolean {
+/**
+ * True when the native run ended by something that an i386 does not have, a page that may not be executed, or
+ * took the process with it (ESP on the stack of its signal handler, say).
+ */
+export function incomparable(native: Outcome): boolean {
+  if (native.vector === DESTROYED) return true;
   return native.vector === PAGE_FAULT && (native.errorCode & (FETCH | 1)) === (FETCH | 1);
 }
 

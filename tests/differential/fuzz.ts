@@ -4,7 +4,7 @@
  * @module
  */
 import type { Engine, Outcome, TestCase } from "./case.ts";
-import { beyondI386, compare, describe } from "./compare.ts";
+import { compare, describe, incomparable } from "./compare.ts";
 import {
   comparable,
   type Pattern,
@@ -39,13 +39,13 @@ export async function compareCases(
 ): Promise<void> {
   const { report, fpu } = options;
   const natives = await engines.native.run(cases);
-  const runnable = cases.filter((_, i) => !beyondI386(natives[i] as Outcome));
+  const runnable = cases.filter((_, i) => !incomparable(natives[i] as Outcome));
   const ours = await engines.ours.run(runnable);
   report.skipped += cases.length - runnable.length;
   let at = 0;
   for (const [i, test] of cases.entries()) {
     const native = natives[i] as Outcome;
-    if (beyondI386(native)) continue;
+    if (incomparable(native)) continue;
     const our = ours[at++] as Outcome;
     report.cases++;
     if (native.vector === 3) report.completed++;

@@ -407,7 +407,9 @@ function prepare(
       gpr[5] = REGIONS.stack.start + random.below(REGIONS.stack.bytes);
       break;
     case "enter":
-      if (random.below(4) > 0) gpr[5] = REGIONS.stack.start + 0x200 + random.below(0xc00);
+      gpr[5] = random.below(4) > 0
+        ? REGIONS.stack.start + 0x200 + random.below(0xc00)
+        : UNMAPPED + random.below(0x10000);
       break;
     case "ret":
     case "retFar":
