@@ -268,7 +268,8 @@ function replay(unit: Unit, lines: string[]): void {
         return hex(unit.get(buffer, n));
       });
       assert.deepEqual([got + shown().replace("-", ""), taken], [echo, reads], line);
-      assert.equal(unit.call["available"]!(), 0, line);
+      // The recording stopped at six reads a step.
+      if (reads.length < 6) assert.equal(unit.call["available"]!(), 0, line);
     }
   }
 }
