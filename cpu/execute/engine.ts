@@ -109,7 +109,8 @@ export class Engine implements CodeCache {
       slowRead: (linear, size) => {
         const value = core.memory.slowRead(linear, size as 1 | 2 | 4);
         if (this.#tracedRecord !== 0) this.#trace(linear, size, value, false);
-        return value;
+        // A number beyond int32 would be boxed and converted on its way into Wasm.
+        return value | 0;
       },
       slowWrite: (linear, size, value) => {
         core.memory.slowWrite(linear, size as 1 | 2 | 4, value);
@@ -118,7 +119,8 @@ export class Engine implements CodeCache {
       slowReadForWrite: (linear, size) => {
         const value = core.memory.slowReadForWrite(linear, size as 1 | 2 | 4);
         if (this.#tracedRecord !== 0) this.#trace(linear, size, value, false);
-        return value;
+        // A number beyond int32 would be boxed and converted on its way into Wasm.
+        return value | 0;
       },
       probeWrite: (linear, size) => core.memory.probeWrite(linear, size),
       segmentFault: (segment) => core.raise(segment === L.segmentOffset(L.SS) ? 12 : 13, 0),
@@ -138,7 +140,7 @@ export class Engine implements CodeCache {
 
   // ---- assists ----------------------------------------------------------------------------------
 
-  #assist(record: number, index: number): boolean {
+  #assist(record: number, index: number): number {
     const core = this.#core;
     const { i32, u16, u8 } = core;
     const at = record >> 2;
@@ -174,9 +176,9 @@ export class Engine implements CodeCache {
     }
     i32[L.EIP >> 2] = next;
     (this.#assists[number] as Assists[string])(core, operands);
-    return (i32[L.EVENT_PENDING >> 2] as number) !== 0 || (i32[L.HALTED >> 2] as number) !== 0 ||
-      (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 ||
-      ((i32[L.EFLAGS >> 2] as number) & TF) !== 0 || core.shutdown;
+    return (i32[L.EVENT_PENDING >> 2] as number) | (i32[L.HALTED >> 2] as number) |
+      (i32[L.INTERRUPT_SHADOW >> 2] as number) | ((i32[L.EFLAGS >> 2] as number) & TF) |
+      (core.shutdown ? 1 : 0);
   }
 
   // ---- counting ---------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ type Size = 1 | 2 | 4 | 8;
 
 /** What TypeScript gives to the handlers' module. */
 export interface RuntimeImports {
-  /** Runs assist `index` (−1: the record's own); true when the run loop should look around. */
-  assist(record: number, index: number): boolean;
+  /** Runs assist `index` (−1: the record's own); not 0 when the run loop should look around. */
+  assist(record: number, index: number): number;
   raise(vector: number, errorCode: number): void;
   slowRead(linear: number, size: number): number;
   slowWrite(linear: number, size: number, value: number): void;

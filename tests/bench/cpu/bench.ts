@@ -1,0 +1,82 @@
+/**
+ * Speed of the interpreter on CPU-bound programs: million guest instructions a second.
+ *
+ *     deno run -A tests/bench/cpu/bench.ts [rounds factor]
+ *
+ * The programs are compiled with the host's `gcc -m32`; each result is compared with the native run.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Cpu } from "../../../cpu/mod.ts";
+
+const PROGRAMS = [["sort", 20], ["crc", 40], ["search", 40], ["fib", 100], ["array", 60]] as const;
+const LOAD = 0x100000;
+
+async function tool(name: string, ...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(name, { args }).output();
+  if (!success) throw new Error(`${name} failed: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
+
+/** Compiles the programs: a flat image for the guest and a native program. */
+async function compile(folder: string): Promise<{ image: Uint8Array; native: string }> {
+  const source = new URL("program.c", import.meta.url).pathname;
+  const native = `${folder}/native`;
+  await tool("gcc", "-m32", "-O1", "-DNATIVE", "-o", native, source);
+  const flags = "-m32 -O1 -fno-pic -fno-stack-protector -ffreestanding -mno-sse -mno-mmx -c".split(
+    " ",
+  );
+  await tool("gcc", ...flags, "-o", `${folder}/guest.o`, source);
+  const link = `-m elf_i386 -Ttext=0x${LOAD.toString(16)} -e _start --oformat binary`.split(" ");
+  await tool("ld", ...link, "-o", `${folder}/guest.bin`, `${folder}/guest.o`);
+  return { image: await Deno.readFile(`${folder}/guest.bin`), native };
+}
+
+/** Offset of `_start` in the image: its bytes are push ecx; push ebx; call. */
+function entry(image: Uint8Array): number {
+  return image.findIndex((byte, i) =>
+    byte === 0x51 && image[i + 1] === 0x53 && image[i + 2] === 0xe8
+  );
+}
+
+async function main(): Promise<void> {
+  const factor = Number(Deno.args[0] ?? 1);
+  const folder = await Deno.makeTempDir();
+  const { image, native } = await compile(folder);
+  let instructions = 0;
+  let milliseconds = 0;
+  for (const [index, [name, rounds]] of PROGRAMS.entries()) {
+    const start = performance.now();
+    const cpu = new Cpu({
+      ramBytes: 16 << 20,
+      bus: {
+        readPort: () => 0xff,
+        writePort: () => {},
+        readMemory: () => 0xff,
+        writeMemory: () => {},
+        acknowledgeInterrupt: () => 0x20,
+      },
+    });
+    const made = performance.now() - start;
+    cpu.memory.write(LOAD, image);
+    cpu.enterFlatProtectedMode({ eip: LOAD + entry(image), esp: 0x90000, ebx: index });
+    cpu.registers.set("ecx", Math.ceil(rounds * factor));
+    const begin = performance.now();
+    assert.equal(cpu.run(1e11), "halted");
+    const time = performance.now() - begin;
+    instructions += cpu.instructions;
+    milliseconds += time;
+    const expected = await tool(native, String(index), String(Math.ceil(rounds * factor)));
+    assert.equal(cpu.registers.get("eax"), Number(expected), name);
+    console.log(
+      `${name.padEnd(8)} ${(cpu.instructions / 1e6).toFixed(1).padStart(7)} M instructions ` +
+        `${(cpu.instructions / time / 1e3).toFixed(0).padStart(5)} MIPS   (made in ${
+          made.toFixed(0)
+        } ms)`,
+    );
+  }
+  console.log(`all      ${(instructions / milliseconds / 1e3).toFixed(0)} MIPS`);
+  await Deno.remove(folder, { recursive: true });
+}
+
+if (import.meta.main) await main();
