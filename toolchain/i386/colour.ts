@@ -134,7 +134,7 @@ export class Colouring {
 
   #build(): void {
     const { atEnd } = computeLiveness(this.#function);
-    const live = new RegisterSet(this.#count);
+    const [live] = RegisterSet.create(1, this.#count) as [RegisterSet];
     this.#function.blocks.forEach((block, index) => {
       live.copyFrom(atEnd[index] as RegisterSet);
       const weight = DEPTH_FACTOR ** Math.min(block.depth, DEPTH_LIMIT);

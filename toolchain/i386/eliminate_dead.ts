@@ -59,7 +59,7 @@ export function eliminateDead(func: MachineFunction): void {
   for (let changed = true; changed;) {
     changed = false;
     const { atEnd } = computeLiveness(func);
-    const live = new RegisterSet(func.registerCount);
+    const [live] = RegisterSet.create(1, func.registerCount) as [RegisterSet];
     func.blocks.forEach((block, index) => {
       live.copyFrom(atEnd[index] as RegisterSet);
       let flagsLive = false;

@@ -8,35 +8,66 @@
 
 import { type MachineFunction, visitRegisters } from "./machine.ts";
 
-/** A set of registers. */
+/** A set of registers: bits in a part of a buffer, which sets of one analysis share. */
 export class RegisterSet {
-  readonly words: Uint32Array;
+  readonly #buffer: Uint32Array;
+  readonly #start: number;
+  readonly #length: number;
 
-  constructor(wordsOrCount: number | Uint32Array) {
-    this.words = typeof wordsOrCount === "number"
-      ? new Uint32Array((wordsOrCount + 31) >> 5)
-      : wordsOrCount;
+  constructor(buffer: Uint32Array, start: number, length: number) {
+    this.#buffer = buffer;
+    this.#start = start;
+    this.#length = length;
+  }
+
+  /** `count` empty sets for registers below `registerCount`. */
+  static create(count: number, registerCount: number): RegisterSet[] {
+    const length = (registerCount + 31) >> 5;
+    const buffer = new Uint32Array(count * length);
+    return Array.from({ length: count }, (_, i) => new RegisterSet(buffer, i * length, length));
   }
 
   has(register: number): boolean {
-    return (this.words[register >> 5]! >>> (register & 31) & 1) !== 0;
+    return (this.#buffer[this.#start + (register >> 5)]! >>> (register & 31) & 1) !== 0;
   }
 
   add(register: number): void {
-    this.words[register >> 5]! |= 1 << (register & 31);
+    this.#buffer[this.#start + (register >> 5)]! |= 1 << (register & 31);
   }
 
   delete(register: number): void {
-    this.words[register >> 5]! &= ~(1 << (register & 31));
+    this.#buffer[this.#start + (register >> 5)]! &= ~(1 << (register & 31));
   }
 
   copyFrom(other: RegisterSet): void {
-    this.words.set(other.words);
+    for (let i = 0; i < this.#length; i++) {
+      this.#buffer[this.#start + i] = other.#buffer[other.#start + i]!;
+    }
+  }
+
+  /** Adds all members of another set. */
+  addAll(other: RegisterSet): void {
+    for (let i = 0; i < this.#length; i++) {
+      this.#buffer[this.#start + i]! |= other.#buffer[other.#start + i]!;
+    }
+  }
+
+  /** Becomes `base`, plus `other` less `removed`; true if that changed it. */
+  assign(base: RegisterSet, other: RegisterSet, removed: RegisterSet): boolean {
+    let changed = false;
+    for (let i = 0; i < this.#length; i++) {
+      const kept = other.#buffer[other.#start + i]! & ~removed.#buffer[removed.#start + i]!;
+      const value = (base.#buffer[base.#start + i]! | kept) >>> 0;
+      if (value === this.#buffer[this.#start + i]) continue;
+      this.#buffer[this.#start + i] = value;
+      changed = true;
+    }
+    return changed;
   }
 
   forEach(callback: (register: number) => void): void {
-    for (let i = 0; i < this.words.length; i++) {
-      for (let word = this.words[i]!; word !== 0; word &= word - 1) {
+    for (let i = 0; i < this.#length; i++) {
+      for (let word = this.#buffer[this.#start + i]!; word !== 0; word &= word - 1) {
         callback(32 * i + 31 - Math.clz32(word & -word));
       }
     }
@@ -52,11 +83,12 @@ export interface Liveness {
 /** Computes liveness; numbers the blocks (`index`). */
 export function computeLiveness(func: MachineFunction): Liveness {
   const { blocks, registerCount } = func;
-  const newSet = (): RegisterSet => new RegisterSet(registerCount);
-  const reads = blocks.map(newSet);
-  const writes = blocks.map(newSet);
-  const atStart = blocks.map(newSet);
-  const atEnd = blocks.map(newSet);
+  const count = blocks.length;
+  const sets = RegisterSet.create(4 * count, registerCount);
+  const reads = sets.slice(0, count);
+  const writes = sets.slice(count, 2 * count);
+  const atStart = sets.slice(2 * count, 3 * count);
+  const atEnd = sets.slice(3 * count);
   blocks.forEach((block, index) => {
     block.index = index;
     const read = reads[index] as RegisterSet;
@@ -75,20 +107,9 @@ export function computeLiveness(func: MachineFunction): Liveness {
   for (let changed = true; changed;) {
     changed = false;
     for (let index = blocks.length - 1; index >= 0; index--) {
-      const start = atStart[index]!.words;
-      const end = atEnd[index]!.words;
-      const read = reads[index]!.words;
-      const written = writes[index]!.words;
-      for (const next of blocks[index]!.successors) {
-        const words = atStart[next.index]!.words;
-        for (let i = 0; i < end.length; i++) end[i]! |= words[i]!;
-      }
-      for (let i = 0; i < start.length; i++) {
-        const value = (read[i]! | (end[i]! & ~written[i]!)) >>> 0;
-        if (value === start[i]) continue;
-        start[i] = value;
-        changed = true;
-      }
+      const end = atEnd[index]!;
+      for (const next of blocks[index]!.successors) end.addAll(atStart[next.index]!);
+      if (atStart[index]!.assign(reads[index]!, end, writes[index]!)) changed = true;
     }
   }
   return { atStart, atEnd };

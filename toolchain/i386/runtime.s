@@ -1,8 +1,8 @@
-# Routines that compiled code calls: 64-bit division and shifts, block moves.
+# Routines that compiled code calls: 64-bit division, block moves.
 #
 # Convention: gcc -mregparm=3 (registers.ts). A 64-bit value is low word first: (eax, edx) as the first
-# argument, on the stack as a second one; results in edx:eax. Every routine that may run long or calls
-# keeps an ebp frame, so that stack walks pass through it; the shifts are a few instructions and do not.
+# argument, on the stack as a second one; results in edx:eax. Every routine that does any work keeps an
+# ebp frame, so that stack walks pass through it.
 
 .intel_syntax noprefix
 .text
@@ -173,77 +173,6 @@ __rem64s:
     jns 3f
     negate eax, edx
 3:  leave_division
-
-# Shifts of edx:eax by cl modulo 64.
-.balign 16
-.global __shl64
-.type __shl64, @function
-__shl64:
-    test cl, 32
-    jne 1f
-    shld edx, eax, cl
-    shl eax, cl
-    ret
-1:  mov edx, eax
-    shl edx, cl
-    xor eax, eax
-    ret
-
-.balign 16
-.global __shr64
-.type __shr64, @function
-__shr64:
-    test cl, 32
-    jne 1f
-    shrd eax, edx, cl
-    shr edx, cl
-    ret
-1:  mov eax, edx
-    shr eax, cl
-    xor edx, edx
-    ret
-
-.balign 16
-.global __sar64
-.type __sar64, @function
-__sar64:
-    test cl, 32
-    jne 1f
-    shrd eax, edx, cl
-    sar edx, cl
-    ret
-1:  mov eax, edx
-    sar eax, cl
-    sar edx, 31
-    ret
-
-.balign 16
-.global __rol64
-.type __rol64, @function
-__rol64:
-    test cl, 32
-    je 1f
-    xchg edx, eax
-1:  push ebx
-    mov ebx, edx
-    shld edx, eax, cl
-    shld eax, ebx, cl
-    pop ebx
-    ret
-
-.balign 16
-.global __ror64
-.type __ror64, @function
-__ror64:
-    test cl, 32
-    je 1f
-    xchg edx, eax
-1:  push ebx
-    mov ebx, eax
-    shrd eax, edx, cl
-    shrd edx, ebx, cl
-    pop ebx
-    ret
 
 # memory.copy: destination eax, source edx, count ecx; the blocks may overlap.
 .balign 16

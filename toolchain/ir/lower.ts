@@ -13,74 +13,22 @@
 
 import type { Block, FunctionGraph } from "./graph.ts";
 import { GraphBuilder, type Value, wordCount } from "./graph_builder.ts";
-import { lowerInteger, pushSigned } from "./integer.ts";
-import { binary, compare, constant, load, select, symbol, type Tree, type Width } from "./tree.ts";
+import { lowerInteger } from "./integer.ts";
+import { MemoryLowering, type MemoryOptions } from "./lower_memory.ts";
+import { MEMORY_ACCESSES, OPCODE, PREFIXED, skipImmediates } from "./opcodes.ts";
+import { binary, compare, constant, load, select, symbol, type Tree } from "./tree.ts";
 import { UnsupportedError } from "./unsupported.ts";
 import { type FunctionType, I32, I64, type WasmFunction, type WasmModule } from "./wasm_module.ts";
 import { WasmReader } from "./wasm_reader.ts";
 
 /** How to lower. */
-export interface LowerOptions {
-  /** Added to every address. */
-  readonly memoryBase: number;
-  readonly checked: boolean;
+export interface LowerOptions extends MemoryOptions {
   /** Whether `x86` exports this name. */
   readonly isIntrinsic: (name: string) => boolean;
   /** A number for a function type, the same for equal ones (checked mode). */
   readonly typeNumber: (type: FunctionType) => number;
 }
 
-const OPCODE = {
-  unreachable: 0x00,
-  nop: 0x01,
-  block: 0x02,
-  loop: 0x03,
-  if: 0x04,
-  else: 0x05,
-  end: 0x0b,
-  br: 0x0c,
-  brIf: 0x0d,
-  brTable: 0x0e,
-  return: 0x0f,
-  call: 0x10,
-  callIndirect: 0x11,
-  drop: 0x1a,
-  select: 0x1b,
-  selectTyped: 0x1c,
-  localGet: 0x20,
-  localSet: 0x21,
-  localTee: 0x22,
-  globalGet: 0x23,
-  globalSet: 0x24,
-  tableGet: 0x25,
-  tableSet: 0x26,
-  memorySize: 0x3f,
-  memoryGrow: 0x40,
-  i32Const: 0x41,
-  i64Const: 0x42,
-  f32Const: 0x43,
-  f64Const: 0x44,
-  refNull: 0xd0,
-  refFunc: 0xd2,
-  prefixed: 0xfc,
-} as const;
-
-const PREFIXED = { memoryCopy: 10, memoryFill: 11 } as const;
-
-/** Loads and stores by opcode: result or operand type, bits, sign. */
-// deno-fmt-ignore
-const MEMORY_ACCESSES: Readonly<Record<number, readonly [type: number, bits: 8 | 16 | 32 | 64, signed: boolean]>> = {
-  0x28: [I32, 32, false], 0x29: [I64, 64, false],
-  0x2c: [I32, 8, true], 0x2d: [I32, 8, false], 0x2e: [I32, 16, true], 0x2f: [I32, 16, false],
-  0x30: [I64, 8, true], 0x31: [I64, 8, false], 0x32: [I64, 16, true], 0x33: [I64, 16, false],
-  0x34: [I64, 32, true], 0x35: [I64, 32, false],
-  0x36: [I32, 32, false], 0x37: [I64, 64, false], 0x3a: [I32, 8, false], 0x3b: [I32, 16, false],
-  0x3c: [I64, 8, false], 0x3d: [I64, 16, false], 0x3e: [I64, 32, false],
-};
-const FIRST_STORE = 0x36;
-const LAST_STORE = 0x3e;
-const FIRST_ACCESS = 0x28;
-const MEMORY_INDEX_FLAG = 0x40;
 const NO_RESULT = 0x40;
 const NO_TYPE: FunctionType = { params: [], results: [] };
 
@@ -118,6 +66,7 @@ class Lowering {
   #options: LowerOptions;
   #builder = new GraphBuilder();
   #reader: WasmReader;
+  #memory: MemoryLowering;
   #locals: number[][] = [];
   #frames: Frame[] = [];
   /** Depth of blocks opened within unreachable code. */
@@ -129,6 +78,7 @@ class Lowering {
     this.#options = options;
     this.#reader = new WasmReader(module.bytes);
     this.#reader.position = this.#builder.offset = func.start;
+    this.#memory = new MemoryLowering(this.#builder, this.#reader, options);
   }
 
   run(): FunctionGraph {
@@ -269,7 +219,7 @@ class Lowering {
         this.#prefixed(reader.u32());
         return;
     }
-    if (MEMORY_ACCESSES[opcode] !== undefined) this.#access(opcode);
+    if (MEMORY_ACCESSES[opcode] !== undefined) this.#memory.access(opcode);
     else if (!lowerInteger(builder, opcode)) this.#refuse(opcode);
   }
 
@@ -469,7 +419,7 @@ class Lowering {
   /** Skips an instruction behind an unconditional branch; false if it ends that region. */
   #skip(opcode: number): boolean {
     if (opcode === OPCODE.block || opcode === OPCODE.loop || opcode === OPCODE.if) {
-      this.#skipImmediates(opcode);
+      skipImmediates(this.#reader, opcode);
       this.#skipped++;
       return true;
     }
@@ -479,68 +429,8 @@ class Lowering {
       return true;
     }
     if (opcode === OPCODE.else) return this.#skipped > 0;
-    this.#skipImmediates(opcode);
+    skipImmediates(this.#reader, opcode);
     return true;
-  }
-
-  #skipImmediates(opcode: number): void {
-    const reader = this.#reader;
-    switch (opcode) {
-      case OPCODE.block:
-      case OPCODE.loop:
-      case OPCODE.if:
-        reader.s32(); // the short forms are one-byte LEB128 numbers, too
-        return;
-      case OPCODE.br:
-      case OPCODE.brIf:
-      case OPCODE.call:
-      case OPCODE.localGet:
-      case OPCODE.localSet:
-      case OPCODE.localTee:
-      case OPCODE.globalGet:
-      case OPCODE.globalSet:
-      case OPCODE.tableGet:
-      case OPCODE.tableSet:
-      case OPCODE.memorySize:
-      case OPCODE.memoryGrow:
-      case OPCODE.refFunc:
-      case OPCODE.refNull:
-        reader.u32();
-        return;
-      case OPCODE.brTable:
-        reader.vector(() => reader.u32());
-        reader.u32();
-        return;
-      case OPCODE.callIndirect:
-        reader.u32();
-        reader.u32();
-        return;
-      case OPCODE.selectTyped:
-        reader.vector(() => reader.u8());
-        return;
-      case OPCODE.i32Const:
-        reader.s32();
-        return;
-      case OPCODE.i64Const:
-        reader.s64();
-        return;
-      case OPCODE.f32Const:
-        reader.bits32();
-        return;
-      case OPCODE.f64Const:
-        reader.bits64();
-        return;
-      case OPCODE.prefixed: {
-        const second = reader.u32();
-        if (second < 8) return; // saturating truncation
-        reader.u32();
-        if (second === PREFIXED.memoryCopy || second === 8 || second === 12 || second === 14) {
-          reader.u32();
-        }
-        return;
-      }
-    }
-    if (opcode >= FIRST_ACCESS && opcode <= LAST_STORE) this.#memoryArgument();
   }
 
   // Variables
@@ -606,115 +496,11 @@ class Lowering {
     if (high !== undefined) builder.store(32, symbol(`$g${index}`), 4, high);
   }
 
-  // Memory
-
-  #memoryArgument(): number {
-    const reader = this.#reader;
-    if ((reader.u32() & MEMORY_INDEX_FLAG) !== 0) reader.u32();
-    return reader.u32();
-  }
-
-  /** The address operand and its offset, with the checked mode's test for `bytes` bytes. */
-  #address(offset: number, bytes: number): { address: Tree; displacement: number } {
-    const builder = this.#builder;
-    let address = builder.pop32();
-    if (this.#options.checked) {
-      address = builder.keep(address);
-      if (offset + bytes > 0x7fffffff) {
-        builder.trapIf(compare("e", constant(0), constant(0)));
-        return { address, displacement: 0 };
-      }
-      const size = load(32, false, symbol("$memory_bytes"), 0);
-      const last = builder.force(binary("sub", size, constant(offset + bytes)));
-      builder.trapIf(compare("l", last, constant(0)));
-      builder.trapIf(compare("a", address, last));
-    }
-    const displacement = offset + this.#options.memoryBase;
-    if (
-      address.kind === "binary" && address.operator === "add" && address.right.kind === "constant"
-    ) {
-      return {
-        address: address.left,
-        displacement: (displacement + address.right.value) | 0,
-      };
-    }
-    return { address, displacement: displacement | 0 };
-  }
-
-  #access(opcode: number): void {
-    const access = MEMORY_ACCESSES[opcode];
-    if (access === undefined) return;
-    const [type, bits, signed] = access;
-    const offset = this.#memoryArgument();
-    if (opcode >= FIRST_STORE) this.#store(bits, offset);
-    else this.#load(type, bits, signed, offset);
-  }
-
-  #load(type: number, bits: 8 | 16 | 32 | 64, signed: boolean, offset: number): void {
-    const builder = this.#builder;
-    const { address, displacement } = this.#address(offset, bits / 8);
-    if (bits === 64) {
-      const base = builder.force(address);
-      const high = load(32, false, base, displacement + 4);
-      builder.push64(load(32, false, base, displacement), high);
-      return;
-    }
-    const word = load(bits, signed, address, displacement);
-    if (type === I32) builder.push32(word);
-    else if (signed) pushSigned(builder, word);
-    else builder.push64(word, constant(0));
-  }
-
-  #store(bits: 8 | 16 | 32 | 64, offset: number): void {
-    const builder = this.#builder;
-    const { low, high } = builder.pop();
-    const { checked } = this.#options;
-    const lowWord = checked ? builder.keep(low) : low;
-    const keepsHigh = high !== undefined && (checked || high.readsMemory);
-    const highWord = keepsHigh ? builder.keep(high) : high;
-    const { address, displacement } = this.#address(offset, bits / 8);
-    builder.keepLoads();
-    if (bits !== 64 || highWord === undefined) {
-      builder.store(bits as Width, address, displacement, lowWord);
-      return;
-    }
-    const base = builder.force(address);
-    builder.store(32, base, displacement, lowWord);
-    builder.store(32, base, displacement + 4, highWord);
-  }
-
   #prefixed(second: number): void {
-    const builder = this.#builder;
-    const reader = this.#reader;
-    if (second !== PREFIXED.memoryCopy && second !== PREFIXED.memoryFill) {
-      if (second < 8) this.#unsupported("floating-point operations");
-      this.#unsupported(`instructions with opcode 0xfc ${second}`);
-    }
-    reader.u8();
-    const copies = second === PREFIXED.memoryCopy;
-    if (copies) reader.u8();
-    let count = builder.pop32();
-    let source = builder.pop32();
-    let destination = builder.pop32();
-    builder.keepLoads();
-    if (this.#options.checked) {
-      [destination, source, count] = [
-        builder.keep(destination),
-        builder.keep(source),
-        builder.keep(count),
-      ];
-      const size = builder.keep(load(32, false, symbol("$memory_bytes"), 0));
-      builder.trapIf(compare("a", count, size));
-      builder.trapIf(compare("a", destination, binary("sub", size, count)));
-      if (copies) builder.trapIf(compare("a", source, binary("sub", size, count)));
-    }
-    const base = constant(this.#options.memoryBase);
-    const args = [
-      binary("add", destination, base),
-      copies ? binary("add", source, base) : source,
-      count,
-    ];
-    builder.call(copies ? "__memmove" : "__memset", [I32, I32, I32], args, 0);
+    if (second === PREFIXED.memoryCopy || second === PREFIXED.memoryFill) {
+      this.#memory.block(second === PREFIXED.memoryCopy);
+    } else if (second < 8) this.#unsupported("floating-point operations");
+    else this.#unsupported(`instructions with opcode 0xfc ${second}`);
   }
 
   // Calls
