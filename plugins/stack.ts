@@ -25,7 +25,8 @@ const RET_IMM16 = 0xc2;
 
 /**
  * The addresses of the stack's frames, innermost first: EIP, then return addresses. User code without
- * frame pointers leaves any value in EBP, so a user return address counts only if a CALL precedes it.
+ * frame pointers leaves any value in EBP, so a return address within it counts only if a CALL precedes
+ * it. What the kernel's entry links as its caller is where the program was interrupted.
  */
 export function walkStack(source: StackSource, limit: number): number[] {
   const frames = [source.eip];
@@ -42,9 +43,10 @@ export function walkStack(source: StackSource, limit: number): number[] {
     const caller = source.word(ebp);
     const address = source.word((ebp + 4) >>> 0);
     if (caller === undefined || address === undefined || address === 0) break;
-    if (!plausible(source, address)) break;
     const kernel = source.isKernel(address);
     if (kernel && !inKernel) break; // a user frame is never called by the kernel's stack
+    // The kernel's entry links the interrupted place, which no CALL precedes.
+    if (!inKernel && !plausible(source, address)) break;
     frames.push(address);
     // Each stack grows towards lower addresses, so callers lie higher; the user's stack starts anew.
     floor = kernel === inKernel ? ebp + 8 : 0;

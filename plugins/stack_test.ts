@@ -46,11 +46,11 @@ Deno.test("walkStack() finds the caller in the prologue and at RET", () => {
   assert.deepEqual(at(A, STACK - 8), [A, B, C]);
 });
 
-Deno.test("walkStack() crosses into the user's stack only over a CALL", () => {
+Deno.test("walkStack() crosses to the interrupted place, and goes on there only over CALLs", () => {
   const user = 0x08049105;
   const words = { [STACK]: 0xbfff0000, [STACK + 4]: user, [0xbfff0000]: 0, [0xbfff0004]: user };
   const registers = { eip: A, esp: STACK, ebp: STACK };
-  assert.deepEqual(walkStack(source(registers, words), 10), [A]);
+  assert.deepEqual(walkStack(source(registers, words), 10), [A, user]);
   assert.deepEqual(walkStack(source(registers, words, { [user - 5]: 0xe8 }), 10), [A, user, user]);
 });
 

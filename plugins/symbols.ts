@@ -34,7 +34,13 @@ export class SymbolTable {
     ranges: readonly { readonly start: number; readonly end: number }[],
   ) {
     this.image = image;
-    this.#sorted = functions.toSorted((a, b) => a.address - b.address || b.size - a.size);
+    // Of several names of one address the one that covers most is kept: a label has no size.
+    const best = new Map<number, SymbolRange>();
+    for (const symbol of functions) {
+      const present = best.get(symbol.address);
+      if (present === undefined || symbol.size > present.size) best.set(symbol.address, symbol);
+    }
+    this.#sorted = [...best.values()].sort((a, b) => a.address - b.address);
     this.#byName = new Map([...objects, ...functions].map(({ name, address }) => [name, address]));
     this.#ranges = ranges;
   }

@@ -43,7 +43,7 @@ export interface ElfSymbol {
   readonly name: string;
   readonly address: number;
   readonly size: number;
-  readonly type: "function" | "object" | "other";
+  readonly type: "function" | "object" | "other" | "absolute";
 }
 
 /** A file that was read. */
@@ -67,6 +67,8 @@ const HEADER_BYTES = 52;
 const PROGRAM_HEADER_BYTES = 32;
 const SECTION_HEADER_BYTES = 40;
 const SYMBOL_BYTES = 16;
+/** Linkers give addresses that belong to no section, like the end of the text, this section number. */
+const SHN_ABS = 0xfff1;
 const EM_386 = 3;
 const PT_LOAD = 1;
 const SHT_SYMTAB = 2;
@@ -200,7 +202,8 @@ export function readElf(bytes: Uint8Array, name: string): ElfFile {
     );
     for (const entry of entries) {
       const kind = entry.getUint8(12) & 0xf;
-      const defined = entry.getUint16(14, true) !== 0;
+      const index = entry.getUint16(14, true);
+      const defined = index !== 0;
       const symbol = text(strings, entry.getUint32(0, true));
       // STT_SECTION and STT_FILE name no place in the program.
       if (!defined || symbol === "" || kind === 3 || kind === 4) continue;
@@ -208,7 +211,13 @@ export function readElf(bytes: Uint8Array, name: string): ElfFile {
         name: symbol,
         address: entry.getUint32(4, true),
         size: entry.getUint32(8, true),
-        type: kind === 2 ? "function" : kind === 1 ? "object" : "other",
+        type: index === SHN_ABS
+          ? "absolute"
+          : kind === 2
+          ? "function"
+          : kind === 1
+          ? "object"
+          : "other",
       });
     }
   }
