@@ -43,6 +43,9 @@ export const IRQ = {
   ide2: 15,
 } as const;
 
+/** Bit of a PCI command register. */
+const BUS_MASTER = 0x04;
+
 /** What the board is given and what it tells. */
 export interface BoardOptions {
   readonly clock: Clock;
@@ -115,6 +118,7 @@ export class Board {
         irq: this.pic.input(index === 0 ? IRQ.ide1 : IRQ.ide2),
         memory: options.memory,
         disks: options.disks.slice(2 * index, 2 * index + 2),
+        busMasterEnabled: () => (this.#functions["ideInterface"].readConfig(4) & BUS_MASTER) !== 0,
       });
     this.ide = [channel(0), channel(1)];
     const power = new Piix4Pm({

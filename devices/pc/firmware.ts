@@ -30,11 +30,10 @@ function startPci(ports: PortBus): void {
   ports.write(0x4d1, 1, 0x0c);
   writeConfig(ports, ide, 0x20, BUS_MASTER_BASE);
   writeConfig(ports, ide, 0x40, 0x80008000); // both channels decode
-  writeConfig(ports, ide, 0x04, 0x0005);
+  writeConfig(ports, ide, 0x04, 0x0001); // I/O; the bus master is the driver's to enable
   writeConfig(ports, power, 0x3c, 9);
   writeConfig(ports, power, 0x40, POWER_BASE);
   writeConfig(ports, power, 0x80, 1);
-  ports.write(POWER_BASE + 4, 2, 1); // ACPI mode: the interrupt is the SCI
 }
 
 function startInterrupts(ports: PortBus): void {

@@ -56,11 +56,16 @@ function powerOn() {
 export class BusMaster implements Device, Registers {
   readonly #memory: DmaMemory;
   readonly #started: () => void;
+  readonly #enabled: () => boolean;
   #f = powerOn();
 
-  /** @param options.started called when the guest starts it. */
-  constructor(options: { memory: DmaMemory; started: () => void }) {
+  /**
+   * @param options.started called when the guest starts it.
+   * @param options.enabled whether the PCI command register lets it master the bus; default always.
+   */
+  constructor(options: { memory: DmaMemory; started: () => void; enabled?: () => boolean }) {
     this.#memory = options.memory;
+    this.#enabled = options.enabled ?? (() => true);
     this.#started = options.started;
   }
 
@@ -155,11 +160,11 @@ export class BusMaster implements Device, Registers {
 
   /**
    * Moves bytes between the disk's buffer and memory. Returns how many: fewer when the table ends, the
-   * direction is not the programmed one, or memory does not answer.
+   * direction is not the programmed one, memory does not answer, or it may not master the bus.
    */
   move(bytes: Uint8Array, toMemory: boolean): number {
     const f = this.#f;
-    if (!this.running) return 0;
+    if (!this.running || !this.#enabled()) return 0;
     if (((f.command & COMMAND_TO_MEMORY) !== 0) !== toMemory) {
       this.#abort();
       return 0;

@@ -58,17 +58,22 @@ export class IdeChannel implements Device {
     write: (_offset: number, _size: Width, value: number): void => this.#writeControl(value),
   };
 
-  /** @param options.disks master and slave. */
+  /**
+   * @param options.disks master and slave.
+   * @param options.busMasterEnabled whether PCI lets the bus master work; default always.
+   */
   constructor(options: {
     clock: Clock;
     irq: Wire;
     memory: DmaMemory;
     disks: readonly (BlockBackend | undefined)[];
+    busMasterEnabled?: () => boolean;
   }) {
     this.#irq = options.irq;
     this.master = new BusMaster({
       memory: options.memory,
       started: () => this.#selected()?.startDma(),
+      ...(options.busMasterEnabled === undefined ? {} : { enabled: options.busMasterEnabled }),
     });
     this.#disks = [0, 1].map((unit) => {
       const backend = options.disks[unit];

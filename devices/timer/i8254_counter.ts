@@ -13,6 +13,8 @@
 export interface CounterFields {
   /** 0–5. */
   mode: number;
+  /** The mode bits as written: 6 and 7 stand for 2 and 3. */
+  writtenMode: number;
   bcd: boolean;
   /** RW bits of the control word: 1 low byte, 2 high byte, 3 both. */
   access: number;
@@ -39,6 +41,7 @@ export interface CounterFields {
 export function counterPowerOn(): CounterFields {
   return {
     mode: 3,
+    writtenMode: 3,
     bcd: false,
     access: 3,
     gate: true,
@@ -154,6 +157,7 @@ function nullCount(c: CounterFields, now: number): boolean {
 /** Writes a control word's mode, access and BCD bits. */
 export function writeControl(c: CounterFields, control: number): void {
   const mode = (control >> 1) & 7;
+  c.writtenMode = mode;
   c.mode = mode > 5 ? mode - 4 : mode; // 6 and 7 are 2 and 3
   c.bcd = (control & 1) !== 0;
   c.access = (control >> 4) & 3;
@@ -223,7 +227,7 @@ export function latchCount(c: CounterFields, now: number): void {
 /** The read-back command's status byte. */
 export function latchStatus(c: CounterFields, now: number): void {
   c.latchedStatus ??= (counterOutput(c, now) ? 0x80 : 0) | (nullCount(c, now) ? 0x40 : 0) |
-    (c.access << 4) | (c.mode << 1) | (c.bcd ? 1 : 0);
+    (c.access << 4) | (c.writtenMode << 1) | (c.bcd ? 1 : 0);
 }
 
 /** Reads the counter's port: latched status, then latched count, else the count as it runs. */
