@@ -14,6 +14,6 @@ export {
   logWrite,
 } from "./log.ts";
 export { printk, snprintk } from "./printk.ts";
-export { panic, panicWith, printBacktrace } from "./panic.ts";
+export { isPanicking, panic, panicWith, printBacktrace } from "./panic.ts";
 export { printSymbol } from "./symbols.ts";
 export { memcmp, strchr, strcmp, strcpy, strlcpy, strlen, strncmp, strnlen } from "./string.ts";

@@ -27,6 +27,11 @@ export function printBacktrace(frame: usize): void {
   }
 }
 
+/** True once the kernel has panicked: nothing will be sent by interrupts any more. */
+export function isPanicking(): bool {
+  return panicking;
+}
+
 /** Stops the machine with a message. */
 export function panic(message: usize): void {
   panicWith(message, ebp());

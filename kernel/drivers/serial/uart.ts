@@ -29,8 +29,7 @@ import {
   TERMIOS_ISPEED,
   TERMIOS_OSPEED,
 } from "../../abi/termios.ts";
-import { consoleRegister } from "../../lib/mod.ts";
-import { printk } from "../../lib/mod.ts";
+import { consoleRegister, isPanicking, logByte, logEnd, logStart, printk } from "../../lib/mod.ts";
 import { getUser32, kzalloc, putUser32, userWord } from "../../mm/mod.ts";
 import {
   RAW_BREAK,
@@ -97,6 +96,10 @@ class Uart {
   index: u32;
   /** The terminal's raw ring was full: receiving is off. */
   held: bool;
+  /** Kernel messages are shown here: position in the log, and whether a newline's return was sent. */
+  console: bool;
+  logAt: u32;
+  returned: bool;
   tty: Tty;
 }
 
@@ -113,18 +116,40 @@ function uartAt(i: u32): Uart | null {
   return changetype<Uart | null>(load<usize>(uarts + (i << 2)));
 }
 
+/** The next byte to send, or -1: kernel messages go before the terminal's output. */
+function nextByte(u: Uart): i32 {
+  if (u.console) {
+    const oldest = logStart();
+    if (<i32> (u.logAt - oldest) < 0) u.logAt = oldest;
+    if (u.logAt !== logEnd()) {
+      const byte = logByte(u.logAt);
+      if (byte === 0x0a && !u.returned) {
+        u.returned = true;
+        return 0x0d;
+      }
+      u.returned = false;
+      u.logAt++;
+      return byte;
+    }
+  }
+  return ttyOutputTake(u.tty);
+}
+
+function hasMore(u: Uart): bool {
+  if (u.console && u.logAt !== logEnd()) return true;
+  return ttyOutputCount(u.tty) > 0 && !u.tty.stopped && !u.tty.hardwareStopped;
+}
+
 /** Sends what fits; keeps the empty-interrupt on exactly while more waits. Interrupts are off. */
 function pump(u: Uart): void {
-  const tty = u.tty;
   if ((inb(u.base + LINE_STATUS) & STATUS_EMPTY) !== 0) {
     for (let room = u.fifo; room > 0; room--) {
-      const byte = ttyOutputTake(tty);
+      const byte = nextByte(u);
       if (byte < 0) break;
       outb(u.base + DATA, byte);
     }
   }
-  const more = ttyOutputCount(tty) > 0 && !tty.stopped && !tty.hardwareStopped;
-  const enable = more ? u.enable | ENABLE_SEND : u.enable & ~ENABLE_SEND;
+  const enable = hasMore(u) ? u.enable | ENABLE_SEND : u.enable & ~ENABLE_SEND;
   if (enable !== u.enable) {
     u.enable = enable;
     outb(u.base + ENABLE, enable);
@@ -336,19 +361,31 @@ export function serialTty(i: u32): Tty | null {
   return u === null ? null : u.tty;
 }
 
-/** Kernel messages go out at once and in order, also in a panic: this waits for the transmitter. */
+/** Waits for the transmitter, with a bound: hardware may be absent after all. */
 function putSync(base: u32, byte: u32): void {
-  for (let i = 0; i < 100000 && (inb(base + LINE_STATUS) & STATUS_EMPTY) === 0; i++) { /* wait */ }
+  for (let i = 0; i < 100000 && (inb(base + LINE_STATUS) & STATUS_EMPTY) === 0; i++) continue;
   outb(base + DATA, byte);
 }
 
-let consoleBase: u32 = 0;
+/** Sends everything that waits, without interrupts. */
+function drainPort(u: Uart): void {
+  let byte = nextByte(u);
+  while (byte >= 0) {
+    putSync(u.base, byte);
+    byte = nextByte(u);
+  }
+  for (let n = 0; n < 100000 && (inb(u.base + LINE_STATUS) & STATUS_IDLE) === 0; n++) {
+    continue; // the last bytes leave the FIFO
+  }
+}
 
-function consoleWrite(data: usize, length: u32): void {
-  for (let i: u32 = 0; i < length; i++) {
-    const byte: u32 = load<u8>(data + i);
-    if (byte === 0x0a) putSync(consoleBase, 0x0d);
-    putSync(consoleBase, byte);
+/** There are new kernel messages; they are sent from the log as the transmitter gets free. */
+function consoleWrite(_data: usize, _length: u32): void {
+  for (let i: u32 = 0; i < PORTS; i++) {
+    const u = uartAt(i);
+    if (u === null || !u.console) continue;
+    if (isPanicking()) drainPort(u);
+    else pump(u);
   }
 }
 
@@ -356,26 +393,25 @@ function consoleWrite(data: usize, length: u32): void {
 export function serialConsole(i: u32): bool {
   const u = i < PORTS ? uartAt(i) : null;
   if (u === null) return false;
-  consoleBase = u.base;
+  if (u.console) return true;
+  const flags = irqSave();
+  u.console = true;
   // The first port is the early console: it has shown everything so far.
-  consoleRegister(consoleWrite, u.base !== load<u16>(bases));
+  u.logAt = u.base === load<u16>(bases) ? logEnd() : logStart();
+  irqRestore(flags);
+  if (!registered) consoleRegister(consoleWrite, false);
+  registered = true;
   return true;
 }
 
-/** Sends what still waits in the output rings, at power-off: nobody will interrupt any more. */
+let registered: bool = false;
+
+/** Sends what still waits, at power-off: nobody will interrupt any more. */
 export function serialDrain(): void {
   const flags = irqSave();
   for (let i: u32 = 0; i < PORTS; i++) {
     const u = uartAt(i);
-    if (u === null) continue;
-    let byte = ttyOutputTake(u.tty);
-    while (byte >= 0) {
-      putSync(u.base, byte);
-      byte = ttyOutputTake(u.tty);
-    }
-    for (let n = 0; n < 100000 && (inb(u.base + LINE_STATUS) & STATUS_IDLE) === 0; n++) {
-      continue; // the last bytes leave the FIFO
-    }
+    if (u !== null) drainPort(u);
   }
   irqRestore(flags);
 }
