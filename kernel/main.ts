@@ -49,6 +49,7 @@ import {
   current,
   currentAddress,
   execute,
+  files,
   initProcess,
   NAME_SIZE,
   Task,
@@ -231,6 +232,7 @@ function runInit(_argument: usize): void {
     printk(c`root: cannot mount %s: error %d\n`, <u32> value, -error);
     panic(c`no root file system`);
   }
+  current().fs = files().contextCopy(0);
   openConsole();
   if (option(c`init=`, 5, value)) {
     const failed = tryInit(value);

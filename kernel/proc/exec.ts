@@ -35,7 +35,7 @@ import { MINSIGSTKSZ, SIGCHLD, SIGKILL, SS_DISABLE } from "../abi/signal.ts";
 import { cpuid_edx } from "../arch/i386/x86.ts";
 import { fpuReset } from "../arch/i386/fpu.ts";
 import { TrapFrame } from "../arch/i386/frame.ts";
-import { loadTls, USER_CS, USER_DS } from "../arch/i386/gdt.ts";
+import { clearTls, USER_CS, USER_DS } from "../arch/i386/gdt.ts";
 import { haveSysenter } from "../arch/i386/idt.ts";
 import {
   vsyscall_end,
@@ -364,7 +364,7 @@ function resetTask(task: Task, x: Exec): void {
   task.tls0 = 0;
   task.tls1 = 0;
   task.tls2 = 0;
-  loadTls(0, 0, 0);
+  clearTls();
   fpuReset(task);
   task.clearTid = 0;
   task.robustList = 0;

@@ -9,7 +9,7 @@
  * @module
  */
 import { load_segments } from "./asm.ts";
-import { lgdt, ltr } from "./x86.ts";
+import { lgdt, ltr, set_fs, set_gs } from "./x86.ts";
 
 export const KERNEL_CS: u32 = 0x60;
 export const KERNEL_DS: u32 = 0x68;
@@ -85,6 +85,13 @@ export function loadTls(tls0: u64, tls1: u64, tls2: u64): void {
   store<u64>(gdt + (TLS_FIRST << 3), tls0);
   store<u64>(gdt + (TLS_FIRST << 3), tls1, 8);
   store<u64>(gdt + (TLS_FIRST << 3), tls2, 16);
+}
+
+/** No TLS descriptors, and no register that has one (exec). */
+export function clearTls(): void {
+  set_fs(0);
+  set_gs(0);
+  loadTls(0, 0, 0);
 }
 
 /** A task state segment of its own for double faults, so that a kernel stack overflow is reported. */

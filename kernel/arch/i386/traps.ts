@@ -137,8 +137,11 @@ function fixUp(frame: TrapFrame): bool {
   }
   for (let at = selector_table(); load<u32>(at) !== 0; at += 4) {
     if (load<u32>(at) !== frame.eip) continue;
-    // The selector that was being popped is where the interrupted stack begins.
+    // The selector that was being popped is where the interrupted stack begins. The registers still
+    // have what they had, so this frame's own must not be popped either.
     frame.esp = 0;
+    frame.fs = 0;
+    frame.gs = 0;
     return true;
   }
   return false;

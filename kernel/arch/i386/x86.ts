@@ -41,6 +41,8 @@ export declare function lgdt(pointer: usize): void;
 export declare function lidt(pointer: usize): void;
 export declare function lldt(selector: u32): void;
 export declare function ltr(selector: u32): void;
+export declare function set_fs(selector: u32): void;
+export declare function set_gs(selector: u32): void;
 export declare function invlpg(address: usize): void;
 export declare function cr0(): u32;
 export declare function cr2(): u32;
