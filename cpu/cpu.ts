@@ -19,6 +19,7 @@ import { X87 } from "./isa/x87.ts";
 import { createMemoryUnit } from "./memory/mod.ts";
 import * as L from "./state/layout.ts";
 import { Registers } from "./state/registers.ts";
+import { resetMsrs, SIGNATURE } from "./system/mod.ts";
 
 const ASSISTS: Assists = { ...integerAssists, ...systemAssists, ...fpuAssists };
 
@@ -35,9 +36,6 @@ function instructionSet(): { decoder: Decoder; handlers: Handlers } {
   }
   return shared;
 }
-
-/** EDX after reset: family 6 (Pentium Pro), model 1, stepping 9. */
-const SIGNATURE = 0x619;
 
 /** An i386-family processor (Pentium Pro level) with its RAM. */
 export class Cpu {
@@ -113,6 +111,7 @@ export class Cpu {
     core.setSegment(L.CS, 0xf000, 0xffff0000 | 0, 0xffff, 0x93);
     core.setSegment(L.LDTR, 0, 0, 0xffff, 0x82);
     core.setSegment(L.TR, 0, 0, 0xffff, 0x8b);
+    resetMsrs(core);
     core.shutdown = false;
     core.memory.flush();
     core.codeMappingChanged();

@@ -91,6 +91,8 @@ const popfPrivileged: Assist = (core, { operandSize }) => {
   if (operandSize === 2) writable &= 0xffff;
   core.setGpr(4, next);
   core.eflags = (old & ~writable & ~0x10000) | (popped & writable);
+  // AC may have changed.
+  core.updateTlbPointers();
 };
 
 export const integerAssists: Assists = {

@@ -256,6 +256,12 @@ export class Core {
   /** Points the handlers at the TLB tables of the current privilege level. */
   updateTlbPointers(): void {
     const user = this.cpl === 3;
+    // Alignment checking (CR0.AM, EFLAGS.AC): every user access takes the slow path, which checks.
+    if (user && (this.cr0 & 0x40000) !== 0 && (this.i32[L.EFLAGS >> 2] as number) & 0x40000) {
+      this.i32[L.TLB_READ >> 2] = L.TLB_TRACE;
+      this.i32[L.TLB_WRITE >> 2] = L.TLB_TRACE;
+      return;
+    }
     this.i32[L.TLB_READ >> 2] = user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR;
     this.i32[L.TLB_WRITE >> 2] = user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR;
   }

@@ -9,6 +9,7 @@ import { portAssists } from "./ports.ts";
 import { segmentAssists } from "./segments.ts";
 import { tableAssists } from "./tables.ts";
 
+export { resetMsrs, SIGNATURE } from "./identity.ts";
 export { writeCr0, writeCr3, writeCr4 } from "./control.ts";
 
 /** All assists of this folder, by operation name. */
