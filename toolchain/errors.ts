@@ -4,10 +4,13 @@
  * @module
  */
 
-/** A place in a source file. Lines and columns count from 1. */
+/** A place in a source file. */
 export interface SourcePosition {
+  /** Relative to the program's root. */
   readonly file: string;
+  /** From 1. */
   readonly line: number;
+  /** From 1. */
   readonly column: number;
 }
 
@@ -16,9 +19,12 @@ export interface SourcePosition {
  * `file:line:column: text`; `position` is that of the first one that has a place.
  */
 export class CompileError extends Error {
+  /** Always `"CompileError"`. */
   override readonly name = "CompileError";
+  /** The first place that the message names. */
   readonly position: SourcePosition | undefined;
 
+  /** `message` is put behind the place, if there is one. */
   constructor(message: string, position?: SourcePosition) {
     super(position === undefined ? message : `${formatPosition(position)}: ${message}`);
     this.position = position;

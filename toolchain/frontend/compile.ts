@@ -16,7 +16,9 @@ import { rewriteSource, type Rewritten } from "./rewrite.ts";
 
 /** Access to source files; paths are as the program's `root` makes them. */
 export interface SourceFiles {
+  /** A file's text, or undefined where there is no such file. */
   read(path: string): string | undefined;
+  /** Names in a folder. */
   list(path: string): string[];
 }
 
