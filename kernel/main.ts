@@ -57,6 +57,7 @@ import {
 } from "./proc/mod.ts";
 import { resume_frame } from "./arch/i386/asm.ts";
 import { idleLoop, loadTick, schedulerTick } from "./sched/mod.ts";
+import { fileCallsInit } from "./syscall/file.ts";
 import { identityCallsInit } from "./syscall/identity.ts";
 import { memoryCallsInit } from "./syscall/memory.ts";
 import { RELEASE } from "./syscall/mod.ts";
@@ -105,6 +106,7 @@ export function kernelMain(magic: u32, information: u32): void {
   timeCallsInit();
   identityCallsInit();
   systemCallsInit();
+  fileCallsInit();
   driversInit(commandLine());
   if (initProcess(runInit) < 0) panic(c`no memory for init`);
   idleLoop();

@@ -7,7 +7,7 @@ import { ENODEV } from "../abi/errno.ts";
 import { AT_FDCWD, MS_RDONLY } from "../abi/fcntl.ts";
 import { S_IFDIR, S_IFMT } from "../abi/stat.ts";
 import { printk, strcmp } from "../lib/mod.ts";
-import { kernelThread } from "../proc/mod.ts";
+import { kernelThread, syncRegister } from "../proc/mod.ts";
 import { blockDevicePrepare, blockFileInit } from "./block_file.ts";
 import { cacheInit } from "./cache.ts";
 import { contextInit } from "./context.ts";
@@ -36,6 +36,7 @@ export function vfsInit(): void {
   devfsInit();
   ext2Init();
   servicesInit();
+  syncRegister(vfsShutdown);
   kernelThread(c`kwriteback`, writebackThread, 0);
 }
 
@@ -65,7 +66,7 @@ function mountAt(path: usize, type: usize, source: usize): void {
  * Mounts the ext2 file system of a block device as the root, and /dev, /proc where the root has such
  * directories. `flags`: MS_RDONLY for "ro". 0, -ENODEV when there is no such device, or -errno.
  */
-export function mountRoot(device: usize, flags: u32): i32 {
+export function mountRoot(device: usize, flags: u32 = 0): i32 {
   const block = blockDeviceByName(device);
   if (block === null || !blockDevicePrepare(block)) return -ENODEV;
   const result = mountFileSystem(c`ext2`, block, device, flags & MS_RDONLY, 0, null, null);

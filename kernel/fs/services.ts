@@ -6,7 +6,7 @@
 import { EACCES, EBADF, ENODEV } from "../abi/errno.ts";
 import { kzalloc, Transfer, transferInit, VM_MAYWRITE, VM_SHARED, Vma } from "../mm/mod.ts";
 import { PROT_WRITE } from "../mm/mod.ts";
-import { FileServices, fileServicesRegister, syncRegister } from "../proc/mod.ts";
+import { FileServices, fileServicesRegister } from "../proc/mod.ts";
 import { contextCopy, contextRelease, contextShare } from "./context.ts";
 import {
   fdGetData,
@@ -20,7 +20,6 @@ import {
 } from "./fd_table.ts";
 import { openProgram } from "./open.ts";
 import { File, FMODE_READ, FMODE_WRITE } from "./types.ts";
-import { syncEverything } from "./writeback.ts";
 import { kfree } from "../mm/mod.ts";
 
 /** Reads into kernel memory at an offset: bytes, or -errno. */
@@ -102,5 +101,4 @@ export function servicesInit(): void {
   s.mapFile = mapFile;
   s.fileByDescriptor = fileByDescriptor;
   fileServicesRegister(s);
-  syncRegister(syncEverything);
 }
