@@ -101,7 +101,7 @@ function control(body: Body): Semantics {
 }
 /** A field of the record, whose address is local 0. */
 function field(x: Emitter, offset: number): Value {
-  return new Local(I32, 0).load(x.recordOffset + offset);
+  return new Local(I32, 0).load(offset);
 }
 /** Saves the instruction pointer, the opcode and (with memory operand) the operand pointer; clears RAISED. */
 function pointers(x: Emitter, c: Code, memory: boolean, clear = true): void {
@@ -110,7 +110,7 @@ function pointers(x: Emitter, c: Code, memory: boolean, clear = true): void {
   c.storeWord(FPU_CS, word(segmentOffset(CS)));
   if (memory) {
     c.f.storeAt(FPU_DP, () => x.offset(0));
-    const segment = new Local(I32, 0).load8(x.recordOffset + RECORD.SEGMENT).and(7);
+    const segment = new Local(I32, 0).load8(RECORD.SEGMENT).and(7);
     c.storeWord(FPU_DS, segment.mul(SEGMENT_BYTES).load(SEGMENTS));
   }
   if (clear) c.storeWord(RAISED, 0);

@@ -214,7 +214,7 @@ function many(
 /** Retires this much of the instruction and leaves with EIP on it. */
 function suspend(x: Emitter): void {
   const { f } = x;
-  f.i32(0).loadAt(BUDGET).get(0).memory("i32.load8_u", x.recordOffset + RECORD.REMAINING).add();
+  f.i32(0).loadAt(BUDGET).get(0).memory("i32.load8_u", RECORD.REMAINING).add();
   f.i32(1).sub().store(BUDGET);
   f.i32(0);
   x.field(RECORD.EIP).f.store(EIP).i32(0).i32(0).store(LINK_SLOT);
