@@ -24,8 +24,15 @@ import { describeMachine, startChips } from "./firmware.ts";
 const DEFAULT_RAM_BYTES = 128 << 20;
 /** 2025-01-01 00:00:00 UTC. */
 const DEFAULT_TIME_MS = 1_735_689_600_000;
-/** Instructions between two looks at the host. */
+/** Instructions, and ends of HLT, between two looks at the host. */
 const SLICE = 1_000_000;
+const SLICE_WAKES = 64;
+/** A slice in which the guest slept more than this part of the time: nobody is in a hurry. */
+const IDLE_PART = 0.95;
+/** Pauses on the virtual clock while the guest does nothing but tick, in ms. */
+const MAX_IDLE_PAUSE_MS = 10;
+/** Timers that may go by without an instruction before {@link Machine.runSync} calls it idle. */
+const MAX_EMPTY_WAKES = 100_000;
 const NS_PER_MS = 1_000_000;
 /** The longest pause on the wall clock before input is looked at again. */
 const MAX_PAUSE_MS = 20;
@@ -96,6 +103,10 @@ export class Machine {
   #wake: (() => void) | undefined;
   /** Host time at virtual time 0 (ms), while a run is on the wall clock. */
   #originMs = 0;
+  /** Slices on end in which the guest did next to nothing. */
+  #idleSlices = 0;
+  /** Timers that went by since an instruction was executed. */
+  #emptyWakes = 0;
 
   /** @throws {TypeError} when the wall clock is asked for without the host's time. */
   constructor(options: MachineOptions = {}) {
@@ -153,6 +164,7 @@ export class Machine {
 
   /** Lets a machine that waits for input look at its chips. */
   wake(): void {
+    this.#idleSlices = 0;
     this.#wake?.();
   }
 
@@ -197,6 +209,16 @@ export class Machine {
     return { clock: this.clock.save(), board: this.board.save() };
   }
 
+  /**
+   * Puts a saved state back.
+   *
+   * @throws {TypeError} when it does not fit this machine.
+   */
+  restoreChips(saved: { clock: Saved; board: Record<string, Saved> }): void {
+    this.clock.restore(saved.clock);
+    this.board.restore(saved.board);
+  }
+
   #end(reason: ExitReason): void {
     this.#exit ??= reason;
     this.cpu.requestStop();
@@ -220,12 +242,13 @@ export class Machine {
         const reason = this.#slice(end);
         if (reason === undefined) {
           if (this.#options.clock === "wall") await this.#follow();
-          else await host?.pause(0);
+          else await this.#breathe();
         } else if (reason.type === "idle") await this.#idle();
         else return reason;
       }
     } finally {
       options.signal?.removeEventListener("abort", onAbort);
+      this.#stopRequested = false;
     }
   }
 
@@ -236,14 +259,17 @@ export class Machine {
       const reason = this.#slice(end);
       if (reason?.type === "limit") return undefined;
       if (reason !== undefined) return reason;
+      if (this.#emptyWakes > MAX_EMPTY_WAKES) return { type: "idle" };
     }
   }
 
   /** Runs for a slice; the reason why the run cannot go on, or `undefined`. */
   #slice(end: number): ExitReason | undefined {
     const { cpu, clock } = this;
-    const until = Math.min(end, cpu.instructions + SLICE);
-    for (;;) {
+    const start = cpu.instructions;
+    const until = Math.min(end, start + SLICE);
+    const startNs = clock.now();
+    for (let wakes = 0;;) {
       clock.fire();
       if (this.#exit !== undefined) return this.#exit;
       if (this.#stopRequested) {
@@ -252,7 +278,12 @@ export class Machine {
       }
       const now = cpu.instructions;
       if (now >= end) return { type: "limit" };
-      if (now >= until) return undefined;
+      if (now >= until || wakes >= SLICE_WAKES) {
+        const worked = (now - start) * NS_PER_INSTRUCTION;
+        const idle = worked < (1 - IDLE_PART) * (clock.now() - startNs);
+        this.#idleSlices = idle ? this.#idleSlices + 1 : 0;
+        return undefined;
+      }
       const left = Math.ceil((clock.nextDeadlineNs - clock.now()) / NS_PER_INSTRUCTION);
       const reason = cpu.run(Math.min(until - now, Math.max(1, left)));
       if (reason === "shutdown") {
@@ -260,6 +291,8 @@ export class Machine {
       } else if (reason === "halted" && this.#exit === undefined && !this.#stopRequested) {
         const waiting = this.#halted();
         if (waiting !== undefined) return waiting === "later" ? undefined : waiting;
+        wakes++;
+        this.#emptyWakes = cpu.instructions === now ? this.#emptyWakes + 1 : 0;
       }
     }
   }
@@ -295,6 +328,15 @@ export class Machine {
     const ahead = cpu.halted ? clock.nextDeadlineNs - this.#hostNs() : -lag;
     const pauseMs = Math.min(MAX_PAUSE_MS, Math.max(0, ahead / NS_PER_MS));
     if (!cpu.halted) await host.pause(pauseMs >= 1 ? pauseMs : 0);
+    else await Promise.race([host.pause(pauseMs), this.#woken()]);
+  }
+
+  /** Gives the host its turn, for longer when the guest only ticks: its time is virtual, the host's is not. */
+  async #breathe(): Promise<void> {
+    const { host } = this.#options;
+    if (host === undefined) return;
+    const pauseMs = Math.min(this.#idleSlices, MAX_IDLE_PAUSE_MS);
+    if (pauseMs === 0) await host.pause(0);
     else await Promise.race([host.pause(pauseMs), this.#woken()]);
   }
 
