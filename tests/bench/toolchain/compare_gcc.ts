@@ -10,20 +10,13 @@
  */
 
 import { buildProgram } from "../../../toolchain/mod.ts";
+import { type BenchmarkProgram, PROGRAMS } from "./programs.ts";
 
-const PROGRAMS = ["sort", "crc", "search"];
-const FOLDER = new URL("programs", import.meta.url).pathname;
-
-const files = {
-  read: (path: string): string | undefined => {
-    try {
-      return Deno.readTextFileSync(path);
-    } catch {
-      return undefined;
-    }
-  },
-  list: (): string[] => [],
-};
+/** Programs allocate nothing; what the compiler refers to must exist all the same. */
+const RUNTIME = `
+/*@global*/ export function __alloc(_size: usize): usize { return 0; }
+/*@global*/ export function __free(_address: usize): void {}
+`;
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -48,11 +41,16 @@ function compileC(source: string, level: string, target: string): void {
   if (!success) throw new Error(`gcc cannot compile ${source}`);
 }
 
-async function compare(name: string, runs: number, folder: string): Promise<string> {
-  const { elf } = await buildProgram({ root: FOLDER, entry: `${name}.ts`, target: "user", files });
+async function compare(program: BenchmarkProgram, runs: number, folder: string): Promise<string> {
+  const { name, typescript, c: cText } = program;
+  const sources: Record<string, string> = { "main.ts": typescript, "lib/runtime.ts": RUNTIME };
+  const files = { read: (path: string) => sources[path], list: () => [] };
+  const { elf } = await buildProgram({ root: "", entry: "main.ts", target: "user", files });
+  const cFile = `${folder}/program.c`;
+  Deno.writeTextFileSync(cFile, cText);
   Deno.writeFileSync(`${folder}/ours`, elf, { mode: 0o755 });
-  compileC(`${FOLDER}/${name}.c`, "-O1", `${folder}/gcc1`);
-  compileC(`${FOLDER}/${name}.c`, "-O2", `${folder}/gcc2`);
+  compileC(cFile, "-O1", `${folder}/gcc1`);
+  compileC(cFile, "-O2", `${folder}/gcc2`);
   const measured = new Map<string, Measured>();
   // Alternating, so that a busy moment of the machine hits all alike.
   for (let i = 0; i < runs; i++) {
@@ -75,7 +73,7 @@ async function main(): Promise<void> {
   const folder = Deno.makeTempDirSync();
   try {
     console.log("program      ours  gcc -O1  gcc -O2 to -O1   to -O2   (medians, ms)");
-    for (const name of PROGRAMS) console.log(await compare(name, runs, folder));
+    for (const program of PROGRAMS) console.log(await compare(program, runs, folder));
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -1,1 +1,0 @@
-export declare function syscall1(n: u32, a: u32): i32;
