@@ -9,6 +9,7 @@
  * table, and the run loop looks at the new state. `instructions` counts the assist as not yet retired.
  * @module
  */
+import * as L from "../state/layout.ts";
 import type { Core } from "./core.ts";
 
 /** The decoded instruction, as an assist sees it. One object, refilled for each call: keep no reference. */
@@ -42,3 +43,55 @@ export type Assist = (core: Core, operands: Operands) => void;
 
 /** Assists by operation name. */
 export type Assists = Readonly<Record<string, Assist>>;
+
+/** Operands to be filled. */
+export function emptyOperands(): Operands {
+  return {
+    eip: 0,
+    next: 0,
+    operandSize: 4,
+    addressSize: 4,
+    reg: 0,
+    rm: 0,
+    isMemory: false,
+    segment: 0,
+    offset: 0,
+    immediate: 0,
+    immediate2: 0,
+    repeat: 0,
+    opcode: 0,
+  };
+}
+
+/**
+ * Fills the operands from a record. Returns the number of the record's assist; for a record of Wasm semantics
+ * that, and what depends on the encoding (reg, rm, opcode, repeat, second immediate), is meaningless.
+ */
+export function fillOperands({ i32, u16, u8 }: Core, record: number, operands: Operands): number {
+  const at = record >> 2;
+  const eip = i32[at + 6] as number;
+  const flags = u8[record + L.RECORD.SEGMENT] as number;
+  const scale = u8[record + L.RECORD.SCALE] as number;
+  operands.eip = eip >>> 0;
+  operands.operandSize = flags & 8 ? 4 : 2;
+  operands.addressSize = scale & 0x80 ? 2 : 4;
+  operands.isMemory = (flags & 16) !== 0;
+  operands.segment = flags & 7;
+  let next = eip + (u8[record + L.RECORD.LENGTH] as number);
+  if (((i32[L.MODE_WORD >> 2] as number) & L.MODE.CODE32) === 0) next &= 0xffff;
+  operands.next = next >>> 0;
+  let offset = ((i32[(u16[(record + L.RECORD.BASE) >> 1] as number) >> 2] as number) +
+    ((i32[(u16[(record + L.RECORD.INDEX) >> 1] as number) >> 2] as number) << (scale & 3)) +
+    (i32[at + 5] as number)) | 0;
+  if (scale & 0x80) offset &= 0xffff;
+  operands.offset = offset;
+  operands.immediate = i32[at + 3] as number;
+  const a = i32[at + 1] as number;
+  const b = i32[at + 2] as number;
+  operands.opcode = a >>> 16;
+  operands.reg = b & 15;
+  operands.rm = (b >> 4) & 15;
+  operands.repeat = (b >> 8) & 0xff;
+  operands.immediate2 = b >>> 16;
+  return a & 0xffff;
+}

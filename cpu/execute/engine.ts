@@ -12,8 +12,9 @@ import type { Decoder } from "../isa/decode.ts";
 import { IF, TF } from "../state/flags.ts";
 import type { Fault } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
-import type { Assists, Operands } from "./assist.ts";
-import { BLOCK_ROOM, Blocks } from "./blocks.ts";
+import { type Assists, emptyOperands, fillOperands, type Operands } from "./assist.ts";
+import { Blocks } from "./blocks.ts";
+import { CodeFinder } from "./code_finder.ts";
 import type { CodeCache, Core } from "./core.ts";
 import { type Handlers, SPECIAL } from "./handlers.ts";
 import type { RuntimeImports } from "./runtime.ts";
@@ -25,9 +26,6 @@ export type StopReason = "limit" | "halted" | "shutdown" | "stopped";
 /** A memory access of a traced instruction. */
 export type TraceListener = (linear: number, size: number, value: number, write: boolean) => void;
 
-/** Where blocks that must not be kept are decoded: behind the arena's last block. */
-const UNCACHED: number = L.ARENA_END - BLOCK_ROOM;
-const CODE_TLB = 1024;
 const MAX_CALLBACKS = 1 << 20;
 /** V8 replaces code by better code only when it is called again: leave Wasm now and then. */
 const MAX_BUDGET = 0x10000;
@@ -36,6 +34,7 @@ export class Engine implements CodeCache {
   readonly #core: Core;
   readonly blocks: Blocks;
   readonly translator: BlockTranslator;
+  readonly #finder: CodeFinder;
   readonly #assists: Assists[string][];
   readonly #enter: (block: number) => void;
   readonly #resume: (record: number) => void;
@@ -51,25 +50,7 @@ export class Engine implements CodeCache {
   #nmi = false;
   #flushRequested = false;
   #running = false;
-  /** Direct-mapped cache of linear → physical code pages, valid for one epoch and mode. */
-  readonly #codeLinear = new Int32Array(CODE_TLB).fill(-1);
-  readonly #codeMode = new Int32Array(CODE_TLB);
-  readonly #codePhysical = new Int32Array(CODE_TLB);
-  readonly #operands: Operands = {
-    eip: 0,
-    next: 0,
-    operandSize: 4,
-    addressSize: 4,
-    reg: 0,
-    rm: 0,
-    isMemory: false,
-    segment: 0,
-    offset: 0,
-    immediate: 0,
-    immediate2: 0,
-    repeat: 0,
-    opcode: 0,
-  };
+  readonly #operands: Operands = emptyOperands();
   /** Callbacks of hook records and listeners of trace records, by number. */
   readonly #callbacks: (() => void)[] = [];
   readonly #traces: TraceListener[] = [];
@@ -88,6 +69,7 @@ export class Engine implements CodeCache {
     this.#core = core;
     this.blocks = new Blocks(core);
     this.translator = new BlockTranslator(core, options.decoder, options.handlers);
+    this.#finder = new CodeFinder(core, this.blocks, this.translator, () => this.#flushBlocks());
     this.#assists = options.handlers.assists.map((name) => {
       const assist = options.assists[name];
       if (assist === undefined) throw new Error(`no semantics and no assist for ${name}`);
@@ -142,40 +124,12 @@ export class Engine implements CodeCache {
 
   #assist(record: number, index: number): number {
     const core = this.#core;
-    const { i32, u16, u8 } = core;
-    const at = record >> 2;
+    const { i32 } = core;
     i32[L.CURRENT >> 2] = record;
     const operands = this.#operands;
-    const eip = i32[at + 6] as number;
-    operands.eip = eip >>> 0;
-    const flags = u8[record + L.RECORD.SEGMENT] as number;
-    const scale = u8[record + L.RECORD.SCALE] as number;
-    operands.operandSize = flags & 8 ? 4 : 2;
-    operands.addressSize = scale & 0x80 ? 2 : 4;
-    operands.isMemory = (flags & 16) !== 0;
-    operands.segment = flags & 7;
-    let next = eip + (u8[record + L.RECORD.LENGTH] as number);
-    if (((i32[L.MODE_WORD >> 2] as number) & L.MODE.CODE32) === 0) next &= 0xffff;
-    operands.next = next >>> 0;
-    let offset = ((i32[(u16[(record + L.RECORD.BASE) >> 1] as number) >> 2] as number) +
-      ((i32[(u16[(record + L.RECORD.INDEX) >> 1] as number) >> 2] as number) << (scale & 3)) +
-      (i32[at + 5] as number)) | 0;
-    if (scale & 0x80) offset &= 0xffff;
-    operands.offset = offset;
-    operands.immediate = i32[at + 3] as number;
-    let number = index;
-    if (index < 0) {
-      const a = i32[at + 1] as number;
-      const b = i32[at + 2] as number;
-      number = a & 0xffff;
-      operands.opcode = a >>> 16;
-      operands.reg = b & 15;
-      operands.rm = (b >> 4) & 15;
-      operands.repeat = (b >> 8) & 0xff;
-      operands.immediate2 = b >>> 16;
-    }
-    i32[L.EIP >> 2] = next;
-    (this.#assists[number] as Assists[string])(core, operands);
+    const own = fillOperands(core, record, operands);
+    i32[L.EIP >> 2] = operands.next;
+    (this.#assists[index < 0 ? own : index] as Assists[string])(core, operands);
     return (i32[L.EVENT_PENDING >> 2] as number) | (i32[L.HALTED >> 2] as number) |
       (i32[L.INTERRUPT_SHADOW >> 2] as number) | ((i32[L.EFLAGS >> 2] as number) & TF) |
       (core.shutdown ? 1 : 0);
@@ -429,11 +383,11 @@ export class Engine implements CodeCache {
         const link = i32[L.LINK_SLOT >> 2] as number;
         i32[L.LINK_SLOT >> 2] = 0;
         const { flushes } = this.blocks.statistics;
-        const block = this.#find();
+        const block = this.#finder.find();
         // Had the arena been emptied, the link and the dead block would be in someone else's records.
         if (flushes === this.blocks.statistics.flushes) {
-          if (link !== 0) this.#link(link, block);
-          if (dead !== 0) this.#forward(dead, block);
+          if (link !== 0) this.#finder.link(link, block);
+          if (dead !== 0) this.#finder.forward(dead, block);
         }
         dead = 0;
         if ((i32[block >> 2] as number) <= left) this.#enter(block);
@@ -512,93 +466,6 @@ export class Engine implements CodeCache {
     this.#deliver();
   }
 
-  /** The block at EIP, decoded if need be; fills the jump cache. May throw a fetch fault. */
-  #find(): number {
-    const core = this.#core;
-    const { i32 } = core;
-    const eip = i32[L.EIP >> 2] as number;
-    const word = i32[L.MODE_WORD >> 2] as number;
-    const mode = word & L.MODE_MASK;
-    const flat = (mode & L.MODE.FLAT_CODE) !== 0;
-    if (!flat && (eip >>> 0) > core.segmentLimit(L.CS)) core.raise(13, 0);
-    const linear = flat ? eip : (core.segmentBase(L.CS) + eip) | 0;
-    const page = linear >>> 12;
-    const slot = page & (CODE_TLB - 1);
-    let physical;
-    if (this.#codeLinear[slot] === page && this.#codeMode[slot] === word) {
-      physical = (this.#codePhysical[slot] as number) | (linear & 0xfff);
-    } else {
-      physical = core.memory.translateCode(linear);
-      this.#codeLinear[slot] = page;
-      this.#codeMode[slot] = word;
-      this.#codePhysical[slot] = physical & ~0xfff;
-    }
-    let block = this.blocks.find(physical, eip, mode);
-    if (block !== 0 && !this.#stillValid(block, linear, flat)) block = 0;
-    if (block === 0) {
-      if (!core.memory.isRam(physical)) {
-        // A ROM's code can be switched without a trace, so it is decoded each time.
-        this.translator.translate(UNCACHED, eip, physical, mode);
-        return UNCACHED;
-      }
-      block = this.blocks.reserve();
-      if (block === 0) {
-        this.#flushBlocks();
-        block = this.blocks.reserve();
-      }
-      this.blocks.commit(block, this.translator.translate(block, eip, physical, mode));
-    }
-    const entry = (L.JUMP_CACHE +
-      (((eip << 4) ^ (eip >>> 8)) & (((1 << L.JUMP_CACHE_BITS) - 1) << 4))) >> 2;
-    i32[entry] = eip;
-    i32[entry + 1] = word;
-    i32[entry + 2] = block;
-    return block;
-  }
-  /** A cached block across two pages needs the same second page; in non-flat code also the limit. */
-  #stillValid(block: number, linear: number, flat: boolean): boolean {
-    const core = this.#core;
-    const { i32 } = core;
-    const bytes = i32[(block + L.BLOCK.BYTES) >> 2] as number;
-    if (
-      !flat && (i32[(block + L.BLOCK.EIP) >> 2] as number) + bytes - 1 > core.segmentLimit(L.CS)
-    ) {
-      return false;
-    }
-    const second = i32[(block + L.BLOCK.SECOND) >> 2] as number;
-    if (second === -1) return true;
-    const next = ((linear & ~0xfff) + 0x1000) | 0;
-    return core.memory.translateCode(next) === second;
-  }
-  /** Links a branch to its target where the link stays true: within one page, in flat code. */
-  #link(link: number, block: number): void {
-    const { i32 } = this.#core;
-    if (link >= UNCACHED || block === UNCACHED) return;
-    const record = link & ~(L.RECORD_BYTES - 1);
-    const from = i32[(record + L.RECORD.EIP) >> 2] as number;
-    const to = i32[(block + L.BLOCK.EIP) >> 2] as number;
-    const mode = i32[(block + L.BLOCK.MODE) >> 2] as number;
-    if (
-      (mode & L.MODE.FLAT_CODE) !== 0 && (from ^ to) >>> 12 === 0 &&
-      i32[(block + L.BLOCK.SECOND) >> 2] === -1
-    ) i32[link >> 2] = block;
-  }
-  /** Turns a dropped block that is still linked into a jump to its successor. */
-  #forward(dead: number, block: number): void {
-    const { i32 } = this.#core;
-    const at = dead >> 2;
-    if (
-      block === UNCACHED || i32[at + 1] !== i32[(block + L.BLOCK.EIP) >> 2] ||
-      i32[at + 2] !== i32[(block + L.BLOCK.PHYSICAL) >> 2] ||
-      i32[at + 3] !== i32[(block + L.BLOCK.MODE) >> 2] ||
-      i32[(block + L.BLOCK.SECOND) >> 2] !== -1
-    ) return;
-    const record = (dead + L.BLOCK_BYTES) >> 2;
-    i32[at] = 0;
-    i32[record] = SPECIAL.FALL_THROUGH;
-    i32[record + 1] = block;
-    i32[record + 3] = i32[at + 1] as number;
-  }
   /** Runs the first `count` instructions of a block that is longer. */
   #enterPartly(block: number, count: number): void {
     const { i32, u8 } = this.#core;
