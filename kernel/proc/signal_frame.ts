@@ -282,7 +282,7 @@ export function sigreturn(frame: TrapFrame): i32 {
   const block = kmalloc(FRAME_BYTES);
   if (block === 0) return badFrame();
   // The handler's `ret` popped the return address, the return code popped the signal number.
-  let good = copyIn(block, frame.esp - 8, FRAME_BYTES) === 0;
+  let good: bool = copyIn(block, frame.esp - 8, FRAME_BYTES) === 0;
   if (good) {
     const low = load<u32>(block + FRAME_SC + SC_OLDMASK);
     const high = load<u32>(block + FRAME_EXTRAMASK);
@@ -298,7 +298,7 @@ export function rtSigreturn(frame: TrapFrame): i32 {
   const task = current();
   const block = kmalloc(RT_BYTES);
   if (block === 0) return badFrame();
-  let good = copyIn(block, frame.esp - 4, RT_BYTES) === 0;
+  let good: bool = copyIn(block, frame.esp - 4, RT_BYTES) === 0;
   if (good) {
     const uc = block + RT_UCONTEXT;
     signalSetMask(load<u64>(uc, UC_MASK));
