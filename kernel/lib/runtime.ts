@@ -55,16 +55,18 @@ export function __visit(_block: usize, _cookie: u32): void {}
 /*@global*/
 export function __collect(): void {}
 
-/* Static strings are UTF-16; the kernel's own text is ASCII. */
-function logWide(text: string | null): void {
-  if (text === null) return;
-  const at = changetype<usize>(text);
-  const length = load<u32>(at - 4) >> 1;
-  for (let i: u32 = 0; i < length; i++) printk(c`%c`, load<u16>(at + (i << 1)));
+/* Static strings are UTF-16, their length in bytes in the word before; the kernel's own text is ASCII. */
+function logWide(text: usize): void {
+  if (text === 0) return;
+  const length = load<u32>(text - 4) >> 1;
+  for (let i: u32 = 0; i < length; i++) printk(c`%c`, load<u16>(text + (i << 1)));
 }
 
-/** Where `assert` and `throw` end. */
-export function abort(message: string | null, file: string | null, line: u32, column: u32): void {
+/**
+ * Where `assert`, `throw` and a null behind `!` end. The strings are taken as addresses: as objects they
+ * would make the compiler keep a stack of references.
+ */
+export function abort(message: usize, file: usize, line: u32, column: u32): void {
   printk(c`Assertion: `);
   logWide(message);
   printk(c` at `);

@@ -120,6 +120,10 @@ function argumentsOf(
     ...["--outFile", "out.wasm", "--sourceMap", "--debug", `-O${options.optimize}`],
     ...["--memoryBase", String(options.memoryBase), "--noExportMemory", "--noColors"],
     ...["--exportStart", MODULE_INITIALIZER],
+    // With a runtime of our own asc keeps a shadow stack of references, function values included. Code
+    // that does not return (a thread that ends) would leak it, and threads would share it. 0 means the
+    // default size, a negative one none.
+    ...["--stackSize", " -1"],
     ...["--runtime", runtime === undefined ? "stub" : runtime.path],
   ];
   if (runtime?.aborts) args.push("--use", `abort=${runtime.path}/abort`);
