@@ -130,9 +130,7 @@ export class Engine implements CodeCache {
     const own = fillOperands(core, record, operands);
     i32[L.EIP >> 2] = operands.next;
     (this.#assists[index < 0 ? own : index] as Assists[string])(core, operands);
-    return (i32[L.EVENT_PENDING >> 2] as number) | (i32[L.HALTED >> 2] as number) |
-      (i32[L.INTERRUPT_SHADOW >> 2] as number) | ((i32[L.EFLAGS >> 2] as number) & TF) |
-      (core.shutdown ? 1 : 0);
+    return this.#mustLook() ? 1 : 0;
   }
 
   // ---- counting ---------------------------------------------------------------------------------
@@ -217,9 +215,10 @@ export class Engine implements CodeCache {
   }
   #attention(): void {
     const { i32 } = this.#core;
-    const pending = this.#stopRequested || this.#interruptLine || this.#nmi;
-    i32[L.EVENT_PENDING >> 2] = pending ? 1 : 0;
-    if (!pending || !this.#running) return;
+    const pending = (this.#interruptLine ? L.EVENT.INTERRUPT : 0) |
+      (this.#stopRequested || this.#nmi ? L.EVENT.OTHER : 0);
+    i32[L.EVENT_PENDING >> 2] = pending;
+    if (pending === 0 || !this.#running) return;
     if (this.#stopRequested || this.#nmi || (i32[L.EFLAGS >> 2] as number) & IF) {
       this.stopAfterInstruction();
     }
@@ -422,11 +421,14 @@ export class Engine implements CodeCache {
     if (faulted) this.#deliver();
     return faulted;
   }
+  /** Whether something is due at the next boundary. An interrupt that IF holds back is not. */
   #mustLook(): boolean {
     const { i32 } = this.#core;
-    return (i32[L.EVENT_PENDING >> 2] as number) !== 0 || (i32[L.HALTED >> 2] as number) !== 0 ||
-      (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 || this.#flushRequested ||
-      ((i32[L.EFLAGS >> 2] as number) & TF) !== 0 || this.#core.shutdown;
+    const pending = i32[L.EVENT_PENDING >> 2] as number;
+    const flags = i32[L.EFLAGS >> 2] as number;
+    return (pending !== 0 && (pending !== L.EVENT.INTERRUPT || (flags & IF) !== 0)) ||
+      (i32[L.HALTED >> 2] as number) !== 0 || (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 ||
+      (flags & TF) !== 0 || this.#flushRequested || this.#core.shutdown;
   }
   /** Books the instructions of the stretch. */
   #account(): void {

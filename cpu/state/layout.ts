@@ -51,8 +51,15 @@ export const TLB_READ = 0x54;
 export const TLB_WRITE = 0x58;
 /** Current privilege level, 0..3. */
 export const CPL = 0x5c;
-/** Non-zero when INTR is asserted or another event waits: STI, POPF and the like then leave the block. */
+/** What waits for the next instruction boundary: bits of {@link EVENT}. */
 export const EVENT_PENDING = 0x60;
+/** Bits of {@link EVENT_PENDING}. */
+export const EVENT = {
+  /** INTR is asserted; taken when IF allows. */
+  INTERRUPT: 1,
+  /** NMI, or the host asked to stop. */
+  OTHER: 2,
+} as const;
 /** Non-zero when the next instruction is in the shadow of STI, MOV SS or POP SS. */
 export const INTERRUPT_SHADOW = 0x64;
 /** Non-zero between HLT and the interrupt that ends it. */
