@@ -511,6 +511,8 @@ function buildStack(x: Exec, mm: Mm, base: u32): u32 {
     kfree(table);
     return 0;
   }
+  // The table's NULLs are in these 16 bytes when there are few arguments.
+  memory.fill(table, 0, 16);
   const auxiliary = table + words;
   const end = fillAuxiliary(auxiliary, x, base, random, platform, name);
   const bytes = <u32> (end - table);
