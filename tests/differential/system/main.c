@@ -31,7 +31,7 @@ void print_hex(u32 value) {
   while (shift > 0 && (value >> shift) == 0) shift -= 4;
   for (; shift >= 0; shift -= 4) line[used++] = "0123456789abcdef"[(value >> shift) & 15];
 }
-static void flush(void) {
+void end_line(void) {
   line[used++] = '\n';
   const char *from = line;
   u32 count = used;
@@ -110,7 +110,7 @@ void report(void) {
   field(",", r->fs);
   field(",", r->gs);
   if (r->vector == 14) field(" cr2=", r->cr2);
-  flush();
+  end_line();
 }
 /* The same with general registers and the words on the stacks. */
 void report_full(void) {
@@ -147,6 +147,7 @@ void main(void) {
   segment_scenarios();
   gate_scenarios();
   paging_scenarios();
+  real_scenarios();
   print("end");
-  flush();
+  end_line();
 }

@@ -38,6 +38,7 @@ void reset(void);
 void run(int cpl, void (*code)(void));
 void print(const char *text);
 void print_hex(u32 value);
+void end_line(void);
 void report(void);
 void report_full(void);
 void set_descriptor(u32 selector, u32 base, u32 limit, u32 access, u32 flags);
@@ -46,6 +47,7 @@ void set_gate(u32 *where, u32 selector, u32 offset, u32 access, u32 count);
 void segment_scenarios(void);
 void gate_scenarios(void);
 void paging_scenarios(void);
+void real_scenarios(void);
 void flag_scenarios(void);
 void instruction_scenarios(void);
 

@@ -18,6 +18,8 @@ const SOURCES = [
   "paging.c",
   "flags.c",
   "instructions.c",
+  "real.c",
+  "real.S",
 ];
 // deno-fmt-ignore
 const FLAGS = [
