@@ -21,7 +21,7 @@ import {
   signOf,
   zero,
 } from "./real.ts";
-import { BIAS, C1, C2, INTEGER_BIT, ZE } from "./status.ts";
+import { BIAS, C1, C2, INTEGER_BIT, PE, UE, ZE } from "./status.ts";
 
 /** Fraction bits of fixed-point numbers. */
 const BITS = 256;
@@ -39,9 +39,8 @@ interface Magnitude {
 function inverseArctangent(n: bigint): bigint {
   let power = ONE / n;
   let sum = power;
-  for (let k = 3n; power > 0n; k += 2n) {
+  for (let k = 3n; power !== 0n; k += 2n) {
     power /= -n * n;
-    if (power === 0n) break;
     sum += power / k;
   }
   return sum;
@@ -112,9 +111,8 @@ function reduce(x: Magnitude): Reduced {
 /** sin of 0 < r ≤ π/4. */
 function sine(r: Magnitude): Magnitude {
   if (order(r) < TINY / 2) {
-    // r − r³/6: a little less than r.
-    const { integer, exponent } = sticky(r);
-    return { integer: integer - 2n, exponent };
+    // r − r³/6 is r to all digits; see toReal.
+    return r;
   }
   const x = fixed(r);
   const square = (x * x) >> BigInt(BITS);
@@ -170,7 +168,11 @@ function emptyTop(o: Operation): boolean {
   return true;
 }
 function toReal(o: Operation, sign: number, magnitude: Magnitude): Real {
-  return magnitude.integer === 0n ? zero(sign) : rounded(o, sign, magnitude);
+  if (magnitude.integer === 0n) return zero(sign);
+  const result = rounded(o, sign, magnitude);
+  // A sine that is its argument is inexact all the same.
+  o.raised |= PE | ((result.se & 0x7fff) === 0 ? UE : 0);
+  return result;
 }
 
 const one: Real = { se: BIAS, significand: INTEGER_BIT };
@@ -178,7 +180,12 @@ const one: Real = { se: BIAS, significand: INTEGER_BIT };
 /** FSIN and FCOS. */
 function single(shift: 0 | 1): (o: Operation) => void {
   return (o) => {
-    if (emptyTop(o)) return;
+    if (!o.full(0)) {
+      o.stackFault();
+      o.settle({ mask: C2, value: 0 });
+      if (!o.aborts()) o.write(0, DEFAULT_NAN);
+      return;
+    }
     const operand = trigonometricOperand(o);
     if (operand === "large") {
       o.settle({ mask: C2 | C1, value: C2 });
@@ -359,6 +366,7 @@ function powerLessOne(o: Operation): void {
       else if (order(m) >= 0) {
         // 1 gives 1, −1 gives −1/2; beyond that the operation is not defined, and the operand stays.
         const unit = order(m) === 0 && m.integer === INTEGER_BIT;
+        o.raised |= PE;
         result = unit ? { se: sign ? 0x8000 | (BIAS - 1) : BIAS, significand: INTEGER_BIT } : x;
       } else if (order(m) < TINY) {
         const tiny = { integer: m.integer * LN2, exponent: m.exponent - BITS };
@@ -416,7 +424,6 @@ function yLogarithm(o: Operation, x: Real, y: Real): Real {
   const sign = signOf(y);
   if (isZero(x)) {
     if (isZero(y)) return o.invalid();
-    o.denormals(y);
     if (!isInfinite(y)) o.raised |= ZE;
     return infinity(sign ^ 1);
   }
@@ -436,6 +443,8 @@ function yLogarithm(o: Operation, x: Real, y: Real): Real {
   if (unit) return zero(sign);
   if (isZero(y)) return zero(sign ^ below);
   const { value, exact } = logarithm(scaled(x));
+  // Raised for powers of 2 too, whose logarithm is exact: as processors do.
+  o.raised |= PE;
   return product(o, y, value, exact);
 }
 
@@ -473,11 +482,15 @@ function yLogarithmPlusOne(o: Operation, x: Real, y: Real): Real {
   }
   const f = fixed(m);
   const z = signOf(x) ? -f : f;
-  // Not defined at or below −1: the operand is far outside of the range that the manual allows.
-  if (z <= -ONE) return o.invalid();
-  if (order(m) >= 0) {
+  // Not defined at or below −1: processors give the operand back.
+  if (z <= -ONE) {
+    o.raised |= PE;
+    return x;
+  }
+  if (order(m) >= -2) {
     const sum = { integer: ONE + z, exponent: -BITS };
     const { value, exact } = logarithm(sum);
+    o.raised |= PE;
     return product(o, y, value, exact);
   }
   const natural = 2n * inverseHyperbolicTangent((z << BigInt(BITS)) / (2n * ONE + z));

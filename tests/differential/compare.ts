@@ -27,12 +27,13 @@ export function incomparable(native: Outcome): boolean {
   return native.vector === PAGE_FAULT && (native.errorCode & (FETCH | 1)) === (FETCH | 1);
 }
 
-/** The differences, empty if there are none. `fpu`: compare the x87 state too. */
+/** The differences, empty if there are none. `fpu`: compare the x87 state too, with
+ * a number: allowing so many units in the last place. */
 export function compare(
   test: TestCase,
   native: Outcome,
   ours: Outcome,
-  fpu = false,
+  fpu: boolean | number = false,
 ): string[] {
   const out: string[] = [];
   const say = (what: string, a: number, b: number): void => {
@@ -66,7 +67,8 @@ export function compare(
       );
     }
   }
-  if (fpu) out.push(...compareFpu(native, ours));
+  if (typeof fpu === "number") out.push(...compareApproximately(native, ours, fpu));
+  else if (fpu) out.push(...compareFpu(native, ours));
   return out;
 }
 
@@ -86,6 +88,33 @@ function compareFpu(native: Outcome, ours: Outcome): string[] {
   }
   return out;
 }
+/** Distance of two 80-bit numbers of a register image in units in the last place; Infinity if not near. */
+function ulps(a: Uint8Array, b: Uint8Array, i: number): number {
+  const [x, y] = [a, b].map((registers) => {
+    const view = new DataView(registers.buffer, registers.byteOffset + i * 10, 10);
+    const se = view.getUint16(8, true);
+    // Consecutive numbers have consecutive places; the integer bit is implied but in denormals.
+    const magnitude = (BigInt(se & 0x7fff) << 63n) + BigInt.asUintN(63, view.getBigUint64(0, true));
+    return se & 0x8000 ? -magnitude : magnitude;
+  }) as [bigint, bigint];
+  return Number(x > y ? x - y : y - x);
+}
+
+/** Differences of x87 states when results may be off by `tolerance` units in the last place. */
+function compareApproximately(native: Outcome, ours: Outcome, tolerance: number): string[] {
+  const out: string[] = [];
+  // Where rounding differs C1 may, and so may PE and UE where a result is called exact.
+  const loose = 0x230;
+  const [a, b] = [native.fpu.status & ~loose, ours.fpu.status & ~loose];
+  if (a !== b) out.push(`FSW: native ${hex(native.fpu.status)}, ours ${hex(ours.fpu.status)}`);
+  for (let i = 0; i < 8; i++) {
+    if (ulps(native.fpu.registers, ours.fpu.registers, i) <= tolerance) continue;
+    const [x, y] = [native, ours].map((o) => realText(o.fpu.registers, i));
+    out.push(`ST(${i}): native ${x}, ours ${y}`);
+  }
+  return out;
+}
+
 function realText(registers: Uint8Array, i: number): string {
   const view = new DataView(registers.buffer, registers.byteOffset + i * 10, 10);
   return `${hex(view.getUint16(8, true)).padStart(4, "0")}:` +

@@ -35,7 +35,7 @@ export interface Report {
 export async function compareCases(
   cases: readonly TestCase[],
   engines: { native: Engine; ours: Engine },
-  options: { fpu: boolean; report: Report },
+  options: { fpu: boolean | number; report: Report },
 ): Promise<void> {
   const { report, fpu } = options;
   const natives = await engines.native.run(cases);
@@ -93,15 +93,16 @@ const APPROXIMATE = /^(fsin|fcos|fsincos|fptan|fpatan|f2xm1|fyl2x|fyl2xp1)$/;
 /** x87 cases for each row. */
 export async function compareX87(
   engines: { native: Engine; ours: Engine },
-  options: { seed: number; count: number; only?: string | undefined },
+  options: { seed: number; count: number; only?: string | undefined; ulps?: number },
 ): Promise<Report> {
   const report = newReport();
   const random = new Random(options.seed);
   for (const p of X87.map(pattern)) {
-    if (options.only ? p.operation !== options.only : APPROXIMATE.test(p.operation)) continue;
+    if (options.only && p.operation !== options.only) continue;
     const cases = Array.from({ length: options.count }, () => fpuCase(p, random));
     report.rows.set(p.row.join(" | "), cases.length);
-    await compareCases(cases, engines, { fpu: true, report });
+    const fpu = APPROXIMATE.test(p.operation) ? options.ulps ?? 1 : true;
+    await compareCases(cases, engines, { fpu, report });
   }
   return report;
 }
@@ -124,6 +125,7 @@ async function main(): Promise<void> {
     seed: Number(option("seed") ?? 1),
     count: Number(option("count") ?? 200),
     only: option("only"),
+    ulps: Number(option("ulps") ?? 1),
   });
   await native[Symbol.asyncDispose]();
   const byRow = new Map<string, typeof report.differences>();
