@@ -17,6 +17,7 @@ import {
   SEGV_ACCERR,
   SEGV_MAPERR,
   SI_KERNEL,
+  SIG_DFL,
   SIGBUS,
   SIGFPE,
   SIGILL,
@@ -38,7 +39,7 @@ import {
 import { getUser32, USER_END, userWord } from "../../mm/user.ts";
 import { kfree, kmalloc } from "../../mm/heap.ts";
 import { deliverSignals } from "../../proc/signal_deliver.ts";
-import { signalForce } from "../../proc/signal.ts";
+import { actionOf, signalForce } from "../../proc/signal.ts";
 import { current, signalPending } from "../../proc/task.ts";
 import { needReschedule, schedule } from "../../sched/scheduler.ts";
 import { dispatch } from "../../syscall/table.ts";
@@ -294,6 +295,17 @@ function segfault(frame: TrapFrame, address: u32, signal: i32, code: i32): void 
   task.faultVector = PAGE_FAULT;
   task.faultError = frame.error;
   task.faultAddress = address;
+  if (signal !== SIGKILL && load<u32>(actionOf(task.actions, signal)) === SIG_DFL) {
+    printk(
+      c`%s[%d]: fault at %p ip %p sp %p error %x\n`,
+      <u32> task.name,
+      task.pid,
+      address,
+      frame.eip,
+      frame.esp,
+      frame.error,
+    );
+  }
   signalForce(signal, code, address);
   frame.error = NO_SYSCALL;
   userReturn(frame);
