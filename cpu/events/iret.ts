@@ -19,6 +19,10 @@ export const iret: Assist = (core, { operandSize, eip }) => {
   const from = (core.segmentBase(L.CS) + eip) >>> 0;
   if (core.protectedMode) returnProtected(core, operandSize);
   else returnReal(core, operandSize);
+  if (core.nmiBlocked) {
+    core.nmiBlocked = false;
+    core.i32[L.EVENT_PENDING >> 2] = (core.i32[L.EVENT_PENDING >> 2] as number) | L.EVENT.OTHER;
+  }
   core.updateMode();
   const to = (core.segmentBase(L.CS) + core.eip) >>> 0;
   core.report.discontinuity?.("iret", -1, -1, from, to, 0);

@@ -81,6 +81,8 @@ export class Core {
   };
   /** Set by each entry into a handler: INT n with TF set is not followed by a single-step trap. */
   enteredHandler = false;
+  /** From the delivery of an NMI to the next IRET, further ones wait (SDM vol. 3A §6.7.1). */
+  nmiBlocked = false;
   /** Set by a triple fault. */
   shutdown = false;
 

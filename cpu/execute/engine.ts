@@ -214,18 +214,19 @@ export class Engine implements CodeCache {
     this.#attention();
   }
   #attention(): void {
-    const { i32 } = this.#core;
-    const pending = (this.#interruptLine ? L.EVENT.INTERRUPT : 0) |
-      (this.#stopRequested || this.#nmi ? L.EVENT.OTHER : 0);
+    const { i32, nmiBlocked } = this.#core;
+    const other = this.#stopRequested || (this.#nmi && !nmiBlocked);
+    const pending = (this.#interruptLine ? L.EVENT.INTERRUPT : 0) | (other ? L.EVENT.OTHER : 0);
     i32[L.EVENT_PENDING >> 2] = pending;
     if (pending === 0 || !this.#running) return;
-    if (this.#stopRequested || this.#nmi || (i32[L.EFLAGS >> 2] as number) & IF) {
+    if (other || (i32[L.EFLAGS >> 2] as number) & IF) {
       this.stopAfterInstruction();
     }
   }
   /** Forgets pending events and decoded code: RESET. */
   reset(): void {
     this.#nmi = false;
+    this.#core.nmiBlocked = false;
     this.#stopRequested = false;
     this.#tracedRecord = 0;
     this.#attention();
@@ -332,8 +333,11 @@ export class Engine implements CodeCache {
       this.#attention();
       return "stopped";
     }
-    if (this.#nmi) {
+    // IRET may have let NMI in again.
+    if ((i32[L.EVENT_PENDING >> 2] as number) & L.EVENT.OTHER) this.#attention();
+    if (this.#nmi && !core.nmiBlocked) {
       this.#nmi = false;
+      core.nmiBlocked = true;
       this.#attention();
       this.#wake();
       if (!core.events.interrupt(2)) core.shutdown = true;

@@ -168,6 +168,27 @@ static void inner_stacks(void) {
   }
 }
 
+/* The inner stack of a 16-bit TSS (kind 1: of the 32-bit one), through gates of both sizes. */
+static void other_tss(void) {
+  for (u32 kind = 0; kind < 4; kind++) {
+    for (u32 op = 0; op < 2; op++) {
+      set_gate(gdt[FREE >> 3], CODE0, (u32)gate_landing, 0xec, 1);
+      far_pointer.selector = FREE;
+      entry.esi = (u32)&far_pointer;
+      set_gate(idt[VECTOR], CODE0, (u32)gate_landing, 0xee, 0);
+      tss16[1] = 0x6000;
+      set_descriptor(TSS16, (u32)tss16, sizeof tss16 - 1, 0x81, 0);
+      title(op ? "tss16 call" : "tss16 int", 3, kind, 0);
+      if (kind != 1) __asm__ volatile("ltr %w0" :: "r"(TSS16));
+      if (kind == 2) set_gate(idt[VECTOR], CODE0, LOW_LANDING, 0xe6, 0);
+      if (kind == 3) set_gate(gdt[FREE >> 3], CODE0, LOW_LANDING, 0xe4, 2);
+      run(3, op ? gate_call : gate_int);
+      reset();
+      report_full();
+    }
+  }
+}
+
 static void double_faults(void) {
   static void (*const FIRST[])(void) = {gate_divide, gate_protection, gate_undefined, gate_page, gate_int};
   static const u8 FIRST_VECTOR[] = {0, 13, 6, 14, VECTOR};
@@ -197,5 +218,6 @@ void gate_scenarios(void) {
   interrupt_gates();
   call_gates();
   inner_stacks();
+  other_tss();
   double_faults();
 }
