@@ -30,6 +30,8 @@ export class Memory implements MemoryUnit {
   #filledCount = 0;
   /** By 4 MiB of linear space: 1 when pieces of a large page may be in the TLB. */
   readonly #large = new Uint8Array(1024);
+  /** By linear page: 1 when code was ever fetched from it, so that INVLPG of others leaves code alone. */
+  readonly #fetched = new Uint8Array(0x100000);
 
   constructor(core: Core) {
     this.#core = core;
@@ -78,6 +80,9 @@ export class Memory implements MemoryUnit {
 
   translateCode(linear: number): number {
     this.#walker.walk(linear, false, this.#core.cpl === 3);
+    this.#fetched[linear >>> 12] = 1;
+    // Of a large page, any piece may be named by INVLPG.
+    if (this.#walker.result.large) this.#large[linear >>> 22] = 1;
     return (this.#walker.result.page | (linear & 0xfff)) >>> 0;
   }
   probe(linear: number): number {
@@ -120,8 +125,12 @@ export class Memory implements MemoryUnit {
     if (this.#large[region] === 1) {
       for (let i = 0; i < 1024; i++) this.#clear((region << 10) + i);
       this.#large[region] = 0;
-    } else this.#clear(linear >>> 12);
-    this.#core.codeMappingChanged();
+      this.#core.codeMappingChanged();
+      return;
+    }
+    const page = linear >>> 12;
+    this.#clear(page);
+    if (this.#fetched[page] === 1) this.#core.codeMappingChanged();
   }
   protectCode(physical: number): void {
     const { i32 } = this.#core;

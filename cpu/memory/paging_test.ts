@@ -220,3 +220,23 @@ Deno.test("a misaligned user access is #AC when AM and AC are set", () => {
   system.core.updateMode();
   assert.equal(read(system, 0x8001), undefined);
 });
+
+Deno.test("INVLPG forgets where code is only for pages from which code was fetched", () => {
+  const system = new TestSystem();
+  system.enablePaging();
+  system.execute("movToControl", { reg: 4, rm: 0 }, [0x10]);
+  const epoch = () => system.core.i32[L.MODE_WORD >> 2] as number;
+  const forgets = (linear: number): boolean => {
+    const before = epoch();
+    system.memory.invalidate(linear);
+    return epoch() !== before;
+  };
+  read(system, 0x20000);
+  assert.equal(forgets(0x20000), false);
+  assert.equal(system.memory.translateCode(0x20010), 0x20010);
+  assert.equal(forgets(0x20000), true);
+  assert.equal(forgets(0x21000), false);
+  system.poke32(PAGE_DIRECTORY + 4, 0x80 | P | RW);
+  assert.equal(system.memory.translateCode(0x401000), 0x1000);
+  assert.equal(forgets(0x500000), true);
+});
