@@ -110,13 +110,25 @@ export function pagesInit(address: usize, end: u32): u32 {
 
 /** Gives the whole pages of a physical range to the allocator. */
 export function pagesAdd(from: u32, to: u32): void {
-  const last = to >> PAGE_SHIFT;
-  for (let i = (from + PAGE_SIZE - 1) >> PAGE_SHIFT; i < last && i < frameCount; i++) {
-    const frame = frameAt(i);
-    if (frame.kind !== FRAME_RESERVED) continue;
-    frame.kind = FRAME_USED;
-    totalCount++;
-    freeBlock(i, 0);
+  const last = min(to >> PAGE_SHIFT, frameCount);
+  let i = (from + PAGE_SIZE - 1) >> PAGE_SHIFT;
+  while (i < last) {
+    // The largest aligned block of pages that the allocator does not have yet: page by page, this was
+    // half of the boot.
+    const aligned: u32 = i === 0 ? MAX_ORDER : min<u32>(ctz(i), MAX_ORDER);
+    const most = min(<u32> 1 << aligned, last - i);
+    let count: u32 = 0;
+    while (count < most && frameAt(i + count).kind === FRAME_RESERVED) count++;
+    if (count === 0) {
+      i++;
+      continue;
+    }
+    const order: u32 = 31 - clz(count);
+    const block: u32 = 1 << order;
+    for (let page: u32 = 0; page < block; page++) frameAt(i + page).kind = FRAME_INNER;
+    totalCount += block;
+    freeBlock(i, order);
+    i += block;
   }
 }
 

@@ -116,17 +116,21 @@ function drawFrame(
   const percent = ((100 * count) / page.total).toFixed(2);
   const name = escapeXml(frame.name);
   const room = Math.floor((width - 6) / CHARACTER_WIDTH);
-  const label = room < 3
-    ? ""
-    : frame.name.length <= room
-    ? name
-    : `${escapeXml(frame.name.slice(0, room - 2))}..`;
+  const label = escapeXml(fit(frame.name, room));
   return `<g class="frame" data-n="${name}" data-s="${frame.start}" data-c="${count}" data-d="${frame.depth}">` +
     `<title>${name} (${count.toLocaleString("en-US")} ${page.countName}, ${percent}%)</title>` +
     `<rect x="${x.toFixed(1)}" y="${y}" width="${width.toFixed(1)}" height="${
       FRAME_HEIGHT - 1
     }" rx="2" fill="${colour(frame.name)}"/>` +
     `<text x="${(x + 3).toFixed(1)}" y="${y + 12.5}">${label}</text></g>`;
+}
+
+/** As much of a name as `room` characters hold; of a path (`dir/file/function`) its last part first. */
+function fit(name: string, room: number): string {
+  if (room < 3) return "";
+  if (name.length <= room) return name;
+  const last = name.slice(name.lastIndexOf("/") + 1);
+  return last.length <= room ? last : `${last.slice(0, room - 2)}..`;
 }
 
 /** A warm colour for code, a cool one for user programs' unnamed code, grey for separators. */

@@ -28,7 +28,9 @@ export const FLAME_GRAPH_SCRIPT: string = String.raw`"use strict";
   };
   const label = (frame, pixels) => {
     const room = Math.floor((pixels - 6) / character);
-    frame.text.textContent = room < 3 ? "" : frame.name.length <= room ? frame.name : frame.name.slice(0, room - 2) + "..";
+    const last = frame.name.slice(frame.name.lastIndexOf("/") + 1);
+    const name = frame.name.length <= room ? frame.name : last;
+    frame.text.textContent = room < 3 ? "" : name.length <= room ? name : name.slice(0, room - 2) + "..";
   };
   const zoom = (target) => {
     if (!target) return;
