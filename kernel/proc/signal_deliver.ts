@@ -32,10 +32,14 @@ import { current, Process, Task, TASK_STOPPED } from "./task.ts";
 const SYSCALL_BYTES: u32 = 2;
 const NO_SYSCALL: u32 = 0xffffffff;
 
-/* Stops the task while its process is stopped. */
+function isKilled(task: Task): bool {
+  return mustEnd(task) || (task.pendingMask & signalBit(SIGKILL)) !== 0;
+}
+
+/* Stops the task while its process is stopped; only SIGKILL and SIGCONT end that. */
 function stopHere(task: Task, process: Process): void {
   const flags = irqSave();
-  while (process.groupStop && !mustEnd(task) && (task.pendingMask & signalBit(SIGKILL)) === 0) {
+  while (process.groupStop && !isKilled(task)) {
     task.state = TASK_STOPPED;
     schedule();
   }
@@ -116,7 +120,7 @@ export function deliverSignals(frame: TrapFrame): void {
   const task = current();
   while (true) {
     if (mustEnd(task)) exitThread(task.process.exitStatus);
-    if (task.process.groupStop) {
+    if (task.process.groupStop && !isKilled(task)) {
       stopHere(task, task.process);
       continue;
     }
