@@ -101,13 +101,19 @@ function remainder(nearest: boolean): Assist {
       codes.mask = C2;
     } else {
       o.denormals(x, y);
-      result = x;
+      result = plain(x);
       if (!isZero(x) && !isInfinite(y)) result = reduce(o, x, y, nearest, codes);
     }
     if (o.aborts()) o.settle({ mask: C2, value: 0 });
     else o.settle(codes);
     if (!o.aborts()) o.write(0, result);
   });
+}
+/** A number that the operation leaves as it is; pseudo-denormals become normal. */
+function plain(x: Real): Real {
+  return (x.se & 0x7fff) === 0 && x.significand >> 63n === 1n
+    ? { se: x.se | 1, significand: x.significand }
+    : x;
 }
 function reduce(
   o: Operation,
@@ -165,7 +171,7 @@ function scaleBy(o: Operation, x: Real, y: Real): Real {
     return zero(sign);
   }
   o.denormals(x, y);
-  if (isZero(x) || isInfinite(x)) return x;
+  if (isZero(x) || isInfinite(x) || isZero(y)) return plain(x);
   const { integer, exponent } = scaled(x);
   const by = scaled(y);
   // Truncated; beyond ±65536 every result overflows or underflows.

@@ -100,13 +100,13 @@ function control(body: Body): Semantics {
   };
 }
 /** A field of the record, whose address is local 0. */
-function field(x: Emitter, offset: number): Value {
+function field(offset: number): Value {
   return new Local(I32, 0).load(offset);
 }
 /** Saves the instruction pointer, the opcode and (with memory operand) the operand pointer; clears RAISED. */
 function pointers(x: Emitter, c: Code, memory: boolean, clear = true): void {
-  c.storeWord(FPU_IP, field(x, RECORD.EIP));
-  c.storeWord(FPU_OPCODE, field(x, RECORD.IMMEDIATE));
+  c.storeWord(FPU_IP, field(RECORD.EIP));
+  c.storeWord(FPU_OPCODE, field(RECORD.IMMEDIATE));
   c.storeWord(FPU_CS, word(segmentOffset(CS)));
   if (memory) {
     c.f.storeAt(FPU_DP, () => x.offset(0));
@@ -127,8 +127,8 @@ function registers(body: Body): Semantics {
   };
 }
 /** The i of ST(i). */
-function index(x: Emitter): Value {
-  return field(x, RECORD.A);
+function index(): Value {
+  return field(RECORD.A);
 }
 
 /** Calls with a memory operand that was read: as a real number, or as an integer. */
@@ -180,7 +180,7 @@ function conclude(c: Code, codes: Local, mayPop: Local, pops: number): void {
 /** FCOM family against ST(i): sets condition codes. */
 function compareRegister(quiet: boolean, pops: number, with1 = false): Semantics {
   return registers((x, c) => {
-    const other = c.int(stackAddress(with1 ? int(1) : index(x)));
+    const other = c.int(stackAddress(with1 ? int(1) : index()));
     const [codes, mayPop] = [c.int(), c.int()];
     const operand = [other.load16(8), other.load64(), int(0), isFull(other), int(quiet ? 1 : 0)];
     c.call(compareTop(x.runtime), operand, [codes, mayPop]);
@@ -190,7 +190,7 @@ function compareRegister(quiet: boolean, pops: number, with1 = false): Semantics
 /** FCOMI family: EFLAGS. C1 stays unless a register was empty. */
 function compareToFlags(quiet: boolean, pops: number): Semantics {
   return registers((x, c) => {
-    const other = c.int(stackAddress(index(x)));
+    const other = c.int(stackAddress(index()));
     const [codes, mayPop] = [c.int(), c.int()];
     const c1 = c.int(word(FPU_STATUS).and(C1));
     const operand = [other.load16(8), other.load64(), int(0), isFull(other), int(quiet ? 1 : 0)];
@@ -341,8 +341,8 @@ function step(by: number): Semantics {
   });
 }
 function free(pops: boolean): Semantics {
-  return registers((x, c) => {
-    const physical = word(FPU_TOP).add(index(x)).and(7);
+  return registers((_, c) => {
+    const physical = word(FPU_TOP).add(index()).and(7);
     c.storeWord(FPU_TAG, word(FPU_TAG).and(int(1).shl(physical).xor(-1)));
     if (pops) pop(c);
     c.storeWord(FPU_STATUS, word(FPU_STATUS).and(~C1));
@@ -370,7 +370,7 @@ function summarize(c: Code): void {
 function arithmetic(operation: Binary): Record<string, Semantics> {
   const onRegisters = (destination: boolean, pops: boolean): Semantics =>
     registers((x, c) => {
-      const i = c.int(index(x));
+      const i = c.int(index());
       c.call(
         arithmeticRegisters(x.runtime, operation),
         destination ? [i, 0, pops ? 1 : 0] : [0, i, 0],
@@ -394,7 +394,7 @@ function move(condition: Condition): Semantics {
     const holds = c.int();
     x.condition(condition).f.set(holds.index);
     const c1 = c.int(word(FPU_STATUS).and(C1));
-    c.call(conditionalMove(x.runtime), [holds, index(x)]);
+    c.call(conditionalMove(x.runtime), [holds, index()]);
     restoreC1(c, c1);
   });
 }
@@ -419,23 +419,23 @@ export const fpuSemantics: Readonly<Record<string, Semantics>> = {
   ftst: testZero,
   fxam: examine,
   "fld.memory": load,
-  fld: registers((x, c) => c.call(loadRegister(x.runtime), [index(x)])),
+  fld: registers((x, c) => c.call(loadRegister(x.runtime), [index()])),
   fild: loadInteger,
   "fst.memory": store(false, false),
   "fstp.memory": store(false, true),
   fist: store(true, false),
   fistp: store(true, true),
-  fst: registers((x, c) => c.call(storeRegister(x.runtime), [index(x), 0])),
-  fstp: registers((x, c) => c.call(storeRegister(x.runtime), [index(x), 1])),
+  fst: registers((x, c) => c.call(storeRegister(x.runtime), [index(), 0])),
+  fstp: registers((x, c) => c.call(storeRegister(x.runtime), [index(), 1])),
   /** D9 D8+i: without stack check; an empty ST(0) is only popped. */
   fstpUnchecked: registers((x, c) => {
     const top = c.int(stackAddress(0));
-    c.if(isFull(top), () => c.call(storeRegister(x.runtime), [index(x), 1]), () => {
+    c.if(isFull(top), () => c.call(storeRegister(x.runtime), [index(), 1]), () => {
       pop(c);
       c.storeWord(FPU_STATUS, word(FPU_STATUS).and(~C1));
     });
   }),
-  fxch: registers((x, c) => c.call(exchange(x.runtime), [index(x)])),
+  fxch: registers((x, c) => c.call(exchange(x.runtime), [index()])),
   fchs: sign("chs", (se) => se.xor(0x8000)),
   fabs: sign("abs", (se) => se.and(0x7fff)),
   fsqrt: registers((x, c) => c.call(unary(x.runtime, "sqrt", squareRoot), [])),

@@ -1,6 +1,7 @@
 /**
- * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--seed N] [--count N]
- * [--x87] [--only OPERATION] [--show N]`. Count is cases a row. Prints differences, and forms × cases at the end.
+ * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--x87] [--seed N] [--count N]
+ * [--only OPERATION] [--ulps N] [--show N] [--report]`. Count is cases a row. Prints differences; with
+ * `--report` also the cases of each row and how many of them completed without an exception.
  * @module
  */
 import type { Engine, Outcome, TestCase } from "./case.ts";
@@ -26,8 +27,8 @@ export interface Report {
   /** Cases that ended as a normal instruction does, by the INT3 behind them. */
   completed: number;
   skipped: number;
-  /** Cases by row. */
-  readonly rows: Map<string, number>;
+  /** Single-instruction cases by row, and how many of them completed. */
+  readonly rows: Map<string, { cases: number; completed: number }>;
   readonly differences: { test: TestCase; native: Outcome; ours: Outcome; text: string[] }[];
 }
 
@@ -59,6 +60,10 @@ export function newReport(): Report {
   return { cases: 0, completed: 0, skipped: 0, rows: new Map(), differences: [] };
 }
 
+function countRow(report: Report, { row }: Pattern, cases: number, before: number): void {
+  report.rows.set(row.join(" | "), { cases, completed: report.completed - before });
+}
+
 /** Single-instruction cases for each row, then sequences. */
 export async function compareInteger(
   engines: { native: Engine; ours: InterpreterEngine },
@@ -72,8 +77,9 @@ export async function compareInteger(
   const chosen = patterns.filter((p) => !options.only || p.operation === options.only);
   for (const p of chosen) {
     const cases = Array.from({ length: options.count }, () => singleCase(p, random));
-    report.rows.set(p.row.join(" | "), cases.length);
+    const before = report.completed;
     await compareCases(cases, engines, { fpu: false, report });
+    countRow(report, p, cases.length, before);
   }
   const middle = sequencePatterns(patterns);
   const lasts: Pattern[] = sequencePatterns(chosen);
@@ -100,9 +106,10 @@ export async function compareX87(
   for (const p of X87.map(pattern)) {
     if (options.only && p.operation !== options.only) continue;
     const cases = Array.from({ length: options.count }, () => fpuCase(p, random));
-    report.rows.set(p.row.join(" | "), cases.length);
+    const before = report.completed;
     const fpu = APPROXIMATE.test(p.operation) ? options.ulps ?? 1 : true;
     await compareCases(cases, engines, { fpu, report });
+    countRow(report, p, cases.length, before);
   }
   return report;
 }
@@ -138,6 +145,11 @@ async function main(): Promise<void> {
     console.log(`\n${name}: ${list.length} differences`);
     for (const { test, text } of list.slice(0, Number(option("show") ?? 1))) {
       console.log(`${describe(test)}\n    ${text.join("\n    ")}`);
+    }
+  }
+  if (Deno.args.includes("--report")) {
+    for (const [row, { cases, completed }] of report.rows) {
+      console.log(`${String(cases).padStart(7)} ${String(completed).padStart(7)}  ${row}`);
     }
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

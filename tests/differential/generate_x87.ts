@@ -198,6 +198,11 @@ export function fpuState(random: Random): Uint8Array<ArrayBuffer> {
   return image;
 }
 
+/** True when an operand-size prefix comes before the opcode. */
+function prefixed(code: readonly number[]): boolean {
+  return code.slice(0, code.findIndex((byte) => (byte & 0xf8) === 0xd8)).includes(0x66);
+}
+
 const SIZES: Readonly<Record<string, number>> = { Mw: 2, Md: 4, Mq: 8, Mt: 10, M: 14 };
 
 /** A case with one x87 instruction. */
@@ -213,7 +218,7 @@ export function fpuCase(p: Pattern, random: Random): TestCase {
   if (token !== undefined && token.startsWith("M") && target !== undefined) {
     const bytes = SIZES[token] ?? 4;
     if (p.operation === "fldenv" || p.operation === "frstor") {
-      const wide = !out.slice(0, 4).includes(0x66);
+      const wide = !prefixed(out);
       const step = wide ? 4 : 2;
       const head = new Uint8Array(wide ? 12 : 6);
       for (let i = 0; i < 3; i++) head.set(fpu.subarray(i * 4, i * 4 + 2), i * step);
@@ -236,7 +241,7 @@ export function fpuCase(p: Pattern, random: Random): TestCase {
   if (!/^(fn?(stenv|save)|fldenv|frstor|fbld)$/.test(p.operation)) return made;
   if (!p.operation.startsWith("fn")) return { ...made, faultsWithin: FPU_IMAGE_BYTES };
   // CS, opcode and operand pointer: processors since 2013 store zeros (SDM vol. 1 §8.1.8).
-  const wide = !out.slice(0, 5).includes(0x66);
+  const wide = !prefixed(out);
   const undefinedMemory = { start: target + (wide ? 16 : 8), bytes: wide ? 12 : 6 };
   return { ...made, undefinedMemory, faultsWithin: FPU_IMAGE_BYTES };
 }

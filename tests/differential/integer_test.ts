@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { compareInteger } from "./fuzz.ts";
+import { INTEGER } from "../../cpu/isa/table.ts";
 import { describe } from "./compare.ts";
 import { InterpreterEngine } from "./interpreter.ts";
 import { NativeEngine, startNative } from "./native.ts";
@@ -22,5 +23,10 @@ Deno.test("integer instructions do what the native processor does", async () => 
   assert.equal(report.differences.length, 0, first.join("\n"));
   // A generator whose cases all fault, or an engine that knows nothing, would prove nothing.
   assert.ok(report.completed > report.cases * 0.6, `${report.completed} of ${report.cases}`);
-  assert.ok(report.rows.size > 300, `${report.rows.size} rows`);
+  // Every row of the table is there, but those whose results are the machine's own.
+  const left = INTEGER.filter((row) => !report.rows.has(row.join(" | ")));
+  assert.deepEqual(
+    new Set(left.map(([, operation]) => operation)),
+    new Set(["cpuid", "rdtsc", "rdpmc", "sysenter", "sgdt", "sidt", "sldt", "str", "smsw"]),
+  );
 });
