@@ -1,16 +1,21 @@
 /**
- * Debian's unmodified bash and busybox on our kernel under QEMU: an interactive session, typed, and
- * the file system checked afterwards. Skipped where QEMU or the programs are missing; the programs
- * are looked for where `DEBIAN_I386` says (a folder with `bash-static` and `busybox` unpacked).
+ * Debian's unmodified bash and busybox on our kernel, on QEMU and on our machine: an interactive
+ * session, typed, and the file system checked afterwards.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { buildKernel } from "../../toolchain/image/mod.ts";
 import { device, directory, file, put, symlink, writeExt2 } from "../../toolchain/image/mod.ts";
-import { ConsoleSession, qemuConsole } from "./console_session.ts";
+import {
+  ConsoleSession,
+  type GuestConsole,
+  qemuConsole,
+  type QemuOptions,
+} from "./console_session.ts";
+import { type DebianPrograms, debianPrograms } from "./debian.ts";
+import { machineConsole } from "./machine_console.ts";
 
-const programs = Deno.env.get("DEBIAN_I386") ?? "";
 const PROMPT = "bash-5.2# ";
 const APPLETS = [
   "cat",
@@ -25,14 +30,6 @@ const APPLETS = [
   "tty",
   "yes",
 ];
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
 
 function hasQemu(): boolean {
   try {
@@ -55,11 +52,11 @@ const sources = {
 };
 
 /** A disk of 32 MiB with the two programs. */
-async function writeDisk(path: string): Promise<void> {
+async function writeDisk(path: string, programs: DebianPrograms): Promise<void> {
   const tree = directory();
   for (const name of ["dev", "etc", "proc", "root", "tmp"]) put(tree, `/${name}`, directory());
-  put(tree, "/bin/bash", file(await Deno.readFile(`${programs}/bash-static`), 0o755));
-  put(tree, "/bin/busybox", file(await Deno.readFile(`${programs}/busybox`), 0o755));
+  put(tree, "/bin/bash", file(await Deno.readFile(programs.bash), 0o755));
+  put(tree, "/bin/busybox", file(await Deno.readFile(programs.busybox), 0o755));
   for (const name of APPLETS) put(tree, `/bin/${name}`, symlink("busybox"));
   put(tree, "/etc/passwd", file("root:x:0:0:root:/root:/bin/bash\n"));
   put(tree, "/dev/console", device("character", { major: 5, minor: 1 }));
@@ -96,7 +93,7 @@ async function talk(session: ConsoleSession): Promise<void> {
   assert.equal(await run(session, "for i in 1 2 3; do echo n$i; done | cat"), "n1\nn2\nn3\n");
   assert.match(await run(session, "ls -l /"), /drwxr-xr-x .* bin\n/);
   assert.match(await run(session, "cat /proc/self/maps"), /\/bin\/busybox\n/);
-  assert.equal(await run(session, "tty"), "/dev/ttyS0\n");
+  assert.equal(await run(session, "tty"), "/dev/console\n");
   assert.match(await run(session, "stty -a"), /icrnl ixon/);
   // What is typed ahead is echoed before bash asks for it.
   assert.match(await run(session, "cat <<E\rhere $((2+3))\rE"), /\nhere 5\n$/);
@@ -129,12 +126,14 @@ async function talk(session: ConsoleSession): Promise<void> {
   await session.ended();
 }
 
-async function bootAndTalk(): Promise<void> {
+async function bootAndTalk(start: (options: QemuOptions) => GuestConsole): Promise<void> {
+  const programs = debianPrograms();
+  if (programs === undefined) return;
   const folder = await Deno.makeTempDir();
   const disk = `${folder}/disk.img`;
-  await writeDisk(disk);
+  await writeDisk(disk, programs);
   await Deno.writeFile(`${folder}/kernel`, await buildKernel(sources));
-  const session = new ConsoleSession(qemuConsole({
+  const session = new ConsoleSession(start({
     kernel: `${folder}/kernel`,
     disk,
     commandLine: "root=/dev/hda init=/bin/bash console=ttyS0",
@@ -150,7 +149,9 @@ async function bootAndTalk(): Promise<void> {
 }
 
 Deno.test({
-  name: "bash under QEMU: pipes, job control, here-documents, a clean file system",
-  ignore: !exists(`${programs}/bash-static`) || !exists(`${programs}/busybox`) || !hasQemu(),
-  fn: bootAndTalk,
+  name: "bash on QEMU: pipes, job control, here-documents, a clean file system",
+  ignore: !hasQemu(),
+  fn: () => bootAndTalk(qemuConsole),
 });
+
+Deno.test("bash on our machine: the same session", () => bootAndTalk(machineConsole));
