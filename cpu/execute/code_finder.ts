@@ -1,9 +1,9 @@
 /**
  * Finding the block at EIP: code TLB, block hash, decoder; and the links between blocks.
  *
- * A branch is linked to its target only where the link stays true as long as both blocks live: in flat code,
- * within one linear page. Everything else goes through the jump cache, whose keys hold the mode and the epoch
- * of code mappings.
+ * A link within one linear page of flat code stays true as long as both blocks live. A link to another page
+ * holds while the mode word is the one under which the target's address was last translated. Everything else
+ * goes through the jump cache, whose keys hold the mode word: mode bits and the epoch of code mappings.
  * @module
  */
 import * as L from "../state/layout.ts";
@@ -70,6 +70,7 @@ export class CodeFinder {
       }
       this.#blocks.commit(block, this.#translator.translate(block, eip, physical, mode));
     }
+    i32[(block + L.BLOCK.EPOCH) >> 2] = word;
     const entry = (L.JUMP_CACHE +
       (((eip << 4) ^ (eip >>> 8)) & (((1 << L.JUMP_CACHE_BITS) - 1) << 4))) >> 2;
     i32[entry] = eip;
@@ -92,7 +93,7 @@ export class CodeFinder {
     const next = ((linear & ~0xfff) + 0x1000) | 0;
     return core.memory.translateCode(next) === second;
   }
-  /** Links a branch to its target where the link stays true: within one page, in flat code. */
+  /** Links a branch to its target; from another page with a check of the epoch. */
   link(link: number, block: number): void {
     const { i32 } = this.#core;
     if (link >= UNCACHED || block === UNCACHED) return;
@@ -100,10 +101,9 @@ export class CodeFinder {
     const from = i32[(record + L.RECORD.EIP) >> 2] as number;
     const to = i32[(block + L.BLOCK.EIP) >> 2] as number;
     const mode = i32[(block + L.BLOCK.MODE) >> 2] as number;
-    if (
-      (mode & L.MODE.FLAT_CODE) !== 0 && (from ^ to) >>> 12 === 0 &&
-      i32[(block + L.BLOCK.SECOND) >> 2] === -1
-    ) i32[link >> 2] = block;
+    if ((mode & L.MODE.FLAT_CODE) === 0) return;
+    const samePage = (from ^ to) >>> 12 === 0 && i32[(block + L.BLOCK.SECOND) >> 2] === -1;
+    i32[link >> 2] = samePage ? block : block | L.LINK_CHECKED;
   }
   /** Turns a dropped block that is still linked into a jump to its successor. */
   forward(dead: number, block: number): void {

@@ -35,6 +35,8 @@ export interface CodeCache {
   hasCode(physicalPage: number): boolean;
   /** Bytes of physical memory changed: drops the blocks that they touch. */
   written(physical: number, length: number): void;
+  /** Drops all decoded code before the next instruction. */
+  flush(): void;
   /** Makes the running stretch end after the instruction that is executing. */
   stopAfterInstruction(): void;
   /** Instructions retired since power-on, exact also inside an instruction. */
@@ -276,9 +278,10 @@ export class Core {
   codeMappingChanged(): void {
     const word = (this.i32[L.MODE_WORD >> 2] as number) + L.EPOCH;
     this.i32[L.MODE_WORD >> 2] = word;
-    // After 2^24 epochs an old entry could match again.
+    // After 2^24 epochs old keys could match again. Epoch 0 stays unused: a mode word is never 0.
     if ((word & ~L.MODE_MASK) === 0) {
-      this.i32.fill(0, L.JUMP_CACHE >> 2, (L.JUMP_CACHE + L.JUMP_CACHE_BYTES) >> 2);
+      this.i32[L.MODE_WORD >> 2] = word + L.EPOCH;
+      this.code.flush();
     }
   }
 

@@ -18,7 +18,9 @@ import {
   ENTRY_BLOCK,
   EXIT,
   EXIT_REASON,
+  LINK_CHECKED,
   LINK_SLOT,
+  MODE_WORD,
   RECORD,
   RECORD_BYTES,
   SEGMENT,
@@ -95,7 +97,9 @@ export class Emitter extends FlagsEmitter {
     const f = this.f;
     const block = this.local();
     this.field(link);
-    f.tee(block).eqz().if(undefined, false);
+    f.tee(block).i32(LINK_CHECKED).and().if();
+    f.get(block).i32(LINK_CHECKED).sub().tee(block).load(BLOCK.EPOCH).loadAt(MODE_WORD).ne();
+    f.if(undefined, false);
     target();
     this.record();
     f.i32(link).add();
@@ -107,7 +111,7 @@ export class Emitter extends FlagsEmitter {
       f.end().get(block);
     }
     this.go();
-    f.end();
+    f.end().end();
     return this.enter(block);
   }
   /** Indirect branch to the EIP in a local, by the jump cache. */

@@ -168,7 +168,7 @@ export class BlockTranslator {
     i32[header + 3] = mode;
     i32[header + 4] = bytes;
     i32[header + 5] = second;
-    i32[header + 6] = count;
+    i32[header + 6] = 0;
     i32[header + 7] = 0;
     const hooks = this.#instrumentation(list, where);
     let record = block + L.BLOCK_BYTES;
@@ -212,6 +212,7 @@ export class BlockTranslator {
       const at = record >> 2;
       i32.fill(0, at, at + 8);
       i32[at] = SPECIAL.FALL_THROUGH;
+      i32[at + 1] = L.UNLINKED;
       i32[at + 3] = eip + bytes;
       i32[at + 6] = eip + bytes;
       record += L.RECORD_BYTES;
@@ -284,6 +285,11 @@ export class BlockTranslator {
       i32[at + 1] = 6;
       i32[at + 2] = -1;
       return true;
+    }
+    if (entry.ends) {
+      // Branches: both links. Where an operand is a register, its place follows.
+      i32[at + 1] = L.UNLINKED;
+      i32[at + 2] = L.UNLINKED;
     }
     this.#operands(record, entry, instruction);
     i32[at] = this.#handlers.fix(

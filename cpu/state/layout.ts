@@ -135,6 +135,8 @@ export const FPU_PRIVATE = 0x3a4;
 /** XMM0…XMM7 and MXCSR, for later. */
 export const XMM = 0x400;
 export const MXCSR = 0x480;
+/** Words that stay 0, read as a block by branches without a link. */
+export const NO_BLOCK = 0x4c0;
 /** Temporaries of Wasm handlers within one instruction. */
 export const SCRATCH = 0x500;
 /** Temporaries of x87 handlers within one instruction, 512 bytes. */
@@ -216,11 +218,19 @@ export const BLOCK = {
   BYTES: 16,
   /** Physical address of the second page, or −1: a block of one instruction across a page end. */
   SECOND: 20,
-  /** Instructions, kept when LENGTH says dead. */
-  COUNT: 24,
+  /** Mode word under which the block's address was last translated: links from other pages ask. */
+  EPOCH: 24,
   /** Next block in the same hash bucket, or 0. */
   NEXT: 28,
 } as const;
+/**
+ * Bit 0 of a link word: the branch leaves its page, so the link holds only while the target's EPOCH is the
+ * present mode word.
+ */
+export const LINK_CHECKED = 1;
+/** A link word without a target: a "block" whose EPOCH word stays 0, which no mode word is. */
+export const UNLINKED: number = NO_BLOCK | LINK_CHECKED;
+
 /** Greater than any budget, so that entering a dropped block leaves to the run loop. */
 export const DEAD_LENGTH = 0x7fffffff;
 
