@@ -74,27 +74,23 @@ export class Handlers {
   readonly #forms = new Map<string, number>();
   readonly #hot: { form: Form; semantics: Semantics }[] = [];
   readonly #cold: { form: Form; semantics: Semantics }[] = [];
-  /** Hot forms with their registers fixed, and their numbers by (first register * 8 + second). */
-  readonly #fixed: { form: Form; semantics: Semantics }[] = [];
-  readonly #fixedNumbers = new Map<number, Int16Array>();
+  /** First of eight handlers with a fixed register, by the number of the general one. */
+  readonly #fixedNumbers = new Map<number, number>();
   readonly #semantics: Readonly<Record<string, Semantics>>;
 
   constructor(decoder: Decoder, semantics: Readonly<Record<string, Semantics>>) {
     this.#semantics = semantics;
     this.#numbers = new Int16Array(decoder.entries.length * VARIANTS).fill(-1);
     for (const entry of decoder.entries) this.#enumerate(entry);
-    for (const [index, { form, semantics }] of this.#hot.entries()) {
+    for (const [index, { form, semantics }] of [...this.#hot].entries()) {
       const variants = fixedVariants(form);
-      if (variants.length === 0) continue;
-      const numbers = new Int16Array(64).fill(-1);
-      for (const { at, operands } of variants) {
-        numbers[at] = SPECIALS + this.#hot.length + this.#fixed.length;
-        this.#fixed.push({ form: { ...form, operands }, semantics });
+      if (variants.length > 0) {
+        this.#fixedNumbers.set(SPECIALS + index, SPECIALS + this.#hot.length);
       }
-      this.#fixedNumbers.set(SPECIALS + index, numbers);
+      for (const variant of variants) this.#hot.push({ form: variant, semantics });
     }
     // Hot forms come first, so that they are the cases of the br_table.
-    const shift = this.#hot.length + this.#fixed.length - COLD;
+    const shift = this.#hot.length - COLD;
     for (let i = 0; i < this.#numbers.length; i++) {
       const number = this.#numbers[i] as number;
       if (number >= COLD) this.#numbers[i] = number + shift;
@@ -107,11 +103,11 @@ export class Handlers {
   }
   /** Number of forms that are cases of the loop. */
   get hotCount(): number {
-    return this.#hot.length + this.#fixed.length;
+    return this.#hot.length;
   }
   /** Number of forms, for statistics. */
   get count(): number {
-    return this.hotCount + this.#cold.length + SPECIALS;
+    return this.#hot.length + this.#cold.length + SPECIALS;
   }
   assistIndex(name: string): number {
     let index = this.#assistNumbers.get(name);
@@ -224,12 +220,10 @@ export class Handlers {
     ] as number;
   }
 
-  /** The handler in place of `number` for fixed registers 0..7 (0: the operand is none; 8: it is
-   * not a register). */
-  fix(number: number, first: number, second: number): number {
-    if (first > 7 || second > 7) return number;
-    const fixed = this.#fixedNumbers.get(number)?.[first * 8 + second] ?? -1;
-    return fixed >= 0 ? fixed : number;
+  /** The handler in place of `number` when its only operand is register 0..7. */
+  fix(number: number, register: number): number {
+    const first = this.#fixedNumbers.get(number);
+    return first === undefined ? number : first + register;
   }
 
   /** Encodes the module: exports `run` (a record) and `enter` (a block), which return at an exit. */
@@ -249,18 +243,19 @@ export class Handlers {
       if (semantics.ends !== true) x.next();
       functions.push(module.add(runtime.handlerType, f));
     }
-    const inLoop = [...this.#hot, ...this.#fixed];
     const cases = [
-      ...specials,
-      ...inLoop.map(({ semantics }) => (x: Emitter): void => {
-        semantics.emit(x);
-        if (semantics.ends !== true) x.next();
-      }),
+      ...specials.map((emit) => ({ form: NO_FORM, emit })),
+      ...this.#hot.map(({ form, semantics }) => ({
+        form,
+        emit(x: Emitter): void {
+          semantics.emit(x);
+          if (semantics.ends !== true) x.next();
+        },
+      })),
     ];
-    const forms = [...specials.map(() => NO_FORM), ...inLoop.map(({ form }) => form)];
     const one = module.type([I32]);
     const run = module.declare(one);
-    module.define(run, interpreterLoop(runtime, cases, forms));
+    module.define(run, interpreterLoop(runtime, cases));
     module.exportFunction("run", run);
     const enter = new WasmFunction(1);
     const locals = new LocalPool();
@@ -277,8 +272,7 @@ export class Handlers {
 /** `loop { br_table handler … }`; what is not a case is called through the table. */
 function interpreterLoop(
   runtime: Runtime,
-  cases: readonly ((x: Emitter) => void)[],
-  forms: readonly Form[],
+  cases: readonly { readonly form: Form; readonly emit: (x: Emitter) => void }[],
 ): WasmFunction {
   const f = new WasmFunction(1);
   const locals = new LocalPool();
@@ -288,9 +282,9 @@ function interpreterLoop(
   for (let i = 0; i <= count; i++) f.block();
   f.get(0).load(RECORD.HANDLER);
   f.brTable(Array.from({ length: count }, (_, i) => i), count);
-  for (const [index, emit] of cases.entries()) {
+  for (const { form, emit } of cases) {
     f.end();
-    emit(new Emitter(f, forms[index] as Form, runtime, { depth, locals }));
+    emit(new Emitter(f, form, runtime, { depth, locals }));
   }
   f.end();
   f.get(0).get(0).load(RECORD.HANDLER).i32(count).sub().callIndirect(runtime.handlerType);
@@ -321,42 +315,23 @@ function isHot({ operation, operands, operandSize, flat }: Form): boolean {
   });
 }
 
-const FIX_BOTH: ReadonlySet<string> = new Set("mov add sub cmp xor test".split(" "));
-const FIX_WITH_IMMEDIATE: ReadonlySet<string> = new Set(
-  "mov add sub cmp and test or shl shr sar".split(" "),
-);
-const FIX_SINGLE: ReadonlySet<string> = new Set("inc dec push pop".split(" "));
+/** One-byte encodings of one register, which compilers use most. */
+const FIX: ReadonlySet<string> = new Set("inc dec push pop".split(" "));
 
 /**
- * The forms of a hot form with each choice of registers. A register that is a constant of the handler
- * needs neither a look into the record nor a bounds check (V8 checks all but constant addresses).
+ * The forms of a hot form with each choice of its register: it needs neither a look into the record nor a
+ * bounds check (V8 checks all but constant addresses). Only for single registers: with the forms of two
+ * operands too, loops of a few instructions ran at 1.3 times the speed, but bash at 0.9 times, for the
+ * loop's code outgrew the caches. (Fusing comparisons with the jump behind them gained nothing either.)
  */
-function fixedVariants(form: Form): { at: number; operands: Operand[] }[] {
-  const { operation, operands } = form;
-  const [first, second] = operands;
-  if (first === undefined || operands.some(({ size }) => size !== 4 && size !== 0)) {
-    // Shift counts are bytes.
-    if (!(second?.kind === "immediate" && first?.size === 4)) return [];
-  }
-  const kinds = operands.map(({ kind }) => kind).join(" ");
-  const both = kinds === "register register" && FIX_BOTH.has(operation) ||
-    (kinds === "register base" || kinds === "base register") && operation === "mov" ||
-    kinds === "register base" && operation === "lea";
-  const one = kinds === "register immediate" && FIX_WITH_IMMEDIATE.has(operation) ||
-    kinds === "register" && FIX_SINGLE.has(operation);
-  if (!both && !one) return [];
-  return Array.from({ length: both ? 64 : 8 }, (_, i) => {
-    const at = both ? i : i * 8;
-    const registers = [at >> 3, at & 7];
-    return {
-      at,
-      operands: operands.map((operand, index): Operand =>
-        operand.kind === "immediate"
-          ? operand
-          : { ...operand, fixed: GPR + 4 * (registers[index] as number) }
-      ),
-    };
-  });
+function fixedVariants(form: Form): Form[] {
+  const [operand] = form.operands;
+  if (!FIX.has(form.operation) || form.operands.length !== 1 || operand === undefined) return [];
+  if (operand.kind !== "register" || operand.size !== 4) return [];
+  return Array.from({ length: 8 }, (_, i) => ({
+    ...form,
+    operands: [{ ...operand, fixed: GPR + 4 * i }],
+  }));
 }
 
 /** Added to the numbers of cold forms until the number of hot ones is known. */

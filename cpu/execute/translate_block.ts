@@ -292,24 +292,16 @@ export class BlockTranslator {
       i32[at + 2] = L.UNLINKED;
     }
     this.#operands(record, entry, instruction);
-    i32[at] = this.#handlers.fix(
-      handler,
-      this.#fixable(record + L.RECORD.A, instruction),
-      this.#fixable(record + L.RECORD.B, instruction),
-    );
+    const place = i32[at + 1] as number;
+    i32[at] = entry.operands.length === 1 && !instruction.isMemory && !entry.ends
+      ? this.#handlers.fix(handler, (place - L.GPR) >> 2)
+      : handler;
     if (instruction.immediate2 !== 0) i32[at + 5] = instruction.immediate2;
     // POP m: ESP in the address is the incremented one (SDM vol. 2, POP).
     if (entry.operation === "popE" && instruction.isMemory && instruction.base === 4) {
       i32[at + 5] = instruction.displacement + instruction.operandSize;
     }
     return entry.ends || entry.operation === "ud";
-  }
-
-  /** Register number in a record's operand field; of the memory operand, its base. 8 if there is none. */
-  #fixable(field: number, { isMemory, base }: Instruction): number {
-    const offset = this.#core.i32[field >> 2] as number;
-    if (offset !== 0) return (offset - L.GPR) >> 2;
-    return isMemory ? base : 0;
   }
 
   #operands(record: number, entry: Entry, instruction: Instruction): void {

@@ -76,6 +76,7 @@ export class TestSystem {
       written: (physical, length) => {
         this.codeWrites.push({ physical, length });
       },
+      flush: () => {},
       stopAfterInstruction: () => {},
       instructions: () => 1000,
     };
