@@ -6,7 +6,6 @@
  */
 import { TCGETS } from "../../abi/ioctl.ts";
 import { arenaNew, arenaReset } from "../lib/arena.ts";
-import { allocate } from "../lib/memory.ts";
 import { complain, err, flush } from "../lib/output.ts";
 import { at, equal, length } from "../lib/string.ts";
 import {

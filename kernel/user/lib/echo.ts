@@ -21,7 +21,8 @@ export function echo(argc: i32, argv: usize): void {
       else escapes = at(letter) === 0x65;
     }
   }
-  for (let first = index; index < argc; index++) {
+  const first = index;
+  for (; index < argc; index++) {
     if (index > first) outByte(SPACE);
     const word = load<usize>(argv + (index << 2));
     if (!escapes) out(word);

@@ -8,6 +8,7 @@ import { outEscaped } from "./echo.ts";
 import { complainText, outByte, usage } from "./output.ts";
 import {
   at,
+  find,
   formatSigned,
   formatUnsigned,
   isDigit,
@@ -77,11 +78,11 @@ function conversion(position: usize): usize {
   let left = false;
   let zero = false;
   let plus = false;
-  for (;; position++) {
+  while (at(position) !== 0 && find(c`-0+ #`, at(position)) !== 0) {
     if (at(position) === 0x2d) left = true;
     else if (at(position) === 0x30) zero = true;
     else if (at(position) === 0x2b) plus = true;
-    else if (at(position) !== 0x20 && at(position) !== 0x23) break;
+    position++;
   }
   let width = 0;
   while (isDigit(at(position))) width = width * 10 + (at(position++) - 0x30);

@@ -72,9 +72,9 @@ export function findLast(text: usize, byte: u32): usize {
 
 /** The address of the first `part` in `text`, or 0. */
 export function findText(text: usize, part: usize): usize {
-  for (;; text++) {
+  while (true) {
     if (startsWith(text, part)) return text;
-    if (load<u8>(text) === 0) return 0;
+    if (load<u8>(text++) === 0) return 0;
   }
   return 0;
 }
@@ -173,8 +173,8 @@ export function parseNumber(text: usize): i32 {
 /** The number in base `base` (8 or 16…) at the start of `text`. */
 export function parseUnsigned(text: usize, base: u32): u32 {
   let value: u32 = 0;
-  for (;; text++) {
-    const byte = toLower(at(text));
+  while (true) {
+    const byte = toLower(at(text++));
     const digit: u32 = isDigit(byte) ? byte - 0x30 : isLetter(byte) ? byte - 0x61 + 10 : 99;
     if (digit >= base) return value;
     value = value * base + digit;

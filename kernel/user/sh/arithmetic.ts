@@ -279,8 +279,8 @@ function number(from: usize): i64 {
     }
   }
   let value: i64 = 0;
-  for (;; from++) {
-    const byte = at(from);
+  while (true) {
+    const byte = at(from++);
     const digit: i64 = isDigit(byte) ? byte - 0x30 : isLetter(byte) ? (byte | 0x20) - 0x57 : 99;
     if (digit >= base) {
       if (digit !== 99 && problem === 0) problem = c`arithmetic: a digit does not fit the base`;

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { Arena, arenaAllocate, arenaText, arenaZeroed } from "../lib/arena.ts";
-import { Bytes, bytesAppend, bytesFree, bytesNew, bytesString } from "../lib/bytes.ts";
+import { Arena, arenaText, arenaZeroed } from "../lib/arena.ts";
+import { bytesAppend, bytesFree, bytesNew, bytesString } from "../lib/bytes.ts";
 import {
   at,
-  equal,
   find,
   isDigit,
   isLetter,
@@ -74,7 +73,6 @@ let arena: Arena = changetype<Arena>(0);
 let problem: usize = 0;
 let depth: u32 = 0;
 /** Here-documents whose bodies follow the next newline. */
-let pendingHere: Redirect | null = null;
 const PENDING = memory.data(16 * 4, 4);
 let pendingCount: u32 = 0;
 /** Set by {@link parseCommand} when a function was defined: the tree must outlive the command. */

@@ -80,7 +80,8 @@ export function matches(
 function bracketEnd(pattern: usize, quoted: usize, count: u32, open: u32): u32 {
   let at = open + 1;
   if (at < count && isNegation(load<u8>(pattern + at))) at++;
-  for (let first = at; at < count; at++) {
+  const first = at;
+  for (; at < count; at++) {
     const byte: u32 = load<u8>(pattern + at);
     if (byte === OPEN && at + 1 < count && load<u8>(pattern + at + 1) === 0x3a) {
       for (let end = at + 2; end + 1 < count; end++) {
