@@ -309,6 +309,7 @@ Deno.test({
       assert.ok(main !== undefined, symbols);
       assert.match(symbols, / t main\/print$/m);
       assert.match(symbols, / d main\/initialised$/m);
+      assert.doesNotMatch(symbols, /stack_pointer/, "threads must not share a shadow stack");
       assert.match(run("addr2line", "-fe", path, main), /^main\n.*main\.ts:1[23]\n/);
       assert.match(run("objdump", "-d", path), /<main>:\n.*push +%ebp/);
       const gdb = run(

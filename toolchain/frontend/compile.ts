@@ -118,7 +118,9 @@ function argumentsOf(
   const args = [
     options.entry,
     ...["--outFile", "out.wasm", "--sourceMap", "--debug", `-O${options.optimize}`],
-    ...["--memoryBase", String(options.memoryBase), "--noExportMemory", "--noColors"],
+    // The memory is exported, as is the default: Binaryen would drop it, and with it the size of the
+    // static data, where a program accesses it by intrinsics only.
+    ...["--memoryBase", String(options.memoryBase), "--noColors"],
     ...["--exportStart", MODULE_INITIALIZER],
     // With a runtime of our own asc keeps a shadow stack of references, function values included. Code
     // that does not return (a thread that ends) would leak it, and threads would share it. 0 means the
