@@ -19,6 +19,7 @@ import { I8042 } from "../input/i8042.ts";
 import { SystemControlA } from "../input/port92.ts";
 import { Ps2Keyboard } from "../input/ps2_keyboard.ts";
 import { Ps2Mouse } from "../input/ps2_mouse.ts";
+import { CoprocessorError } from "../interrupt/coprocessor_error.ts";
 import { PicPair } from "../interrupt/pic_pair.ts";
 import { deviceFunction, PciConfiguration } from "../pci/host_bridge.ts";
 import { hostBridge, ideInterface, isaBridge, powerManagement } from "../pci/i440fx.ts";
@@ -39,6 +40,7 @@ export const IRQ = {
   clock: 8,
   power: 9,
   mouse: 12,
+  coprocessor: 13,
   ide1: 14,
   ide2: 15,
 } as const;
@@ -69,6 +71,7 @@ export class Board {
   readonly ports: PortBus = new PortBus();
   readonly addresses: MemoryBus = new MemoryBus();
   readonly pic: PicPair;
+  readonly coprocessor: CoprocessorError;
   readonly pit: I8254;
   readonly rtc: Mc146818;
   readonly keyboard: Ps2Keyboard;
@@ -85,6 +88,7 @@ export class Board {
   constructor(options: BoardOptions) {
     const { clock, resetLine } = options;
     this.pic = new PicPair({ int: options.intr });
+    this.coprocessor = new CoprocessorError({ irq: this.pic.input(IRQ.coprocessor) });
     this.pit = new I8254({ clock, out0: this.pic.input(IRQ.timer) });
     const speaker = new SystemControlB({
       clock,
@@ -158,6 +162,7 @@ export class Board {
     this.#map(0x70, 2, this.rtc, "MC146818");
     this.#map(0x80, 1, this.post, "POST code");
     this.#map(0x92, 1, fast, "system control A");
+    this.#map(0xf0, 2, this.coprocessor, "coprocessor error");
     this.#map(0xe9, 1, debug, "debug port", 4);
     this.#map(0xf4, 4, exit, "exit port", 4);
     this.#map(0x3f8, 8, this.serial, "16550A");
@@ -176,6 +181,7 @@ export class Board {
     this.#devices = {
       clock: this.rtc,
       timer: this.pit,
+      coprocessor: this.coprocessor,
       speaker,
       keyboard: this.keyboard,
       mouse: this.mouse,

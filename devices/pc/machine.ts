@@ -124,6 +124,7 @@ export class Machine {
         readMemory: (physical, size) => this.board.addresses.read(physical, size),
         writeMemory: (physical, size, value) => this.board.addresses.write(physical, size, value),
         acknowledgeInterrupt: () => this.board.pic.acknowledge(),
+        coprocessorError: () => this.board.coprocessor.signal(),
         timestamp: () => this.clock.now() / NS_PER_INSTRUCTION,
       },
     });
