@@ -4,7 +4,18 @@
  * @module
  */
 import { complain } from "./output.ts";
-import { kill, mount, reboot, SIGKILL, SIGTERM, sleep, sync } from "./system.ts";
+import {
+  kill,
+  mount,
+  reboot,
+  setSignal,
+  SIG_IGN,
+  SIGHUP,
+  SIGKILL,
+  SIGTERM,
+  sleep,
+  sync,
+} from "./system.ts";
 
 /** reboot(2) commands of Linux. */
 export const RB_AUTOBOOT: u32 = 0x01234567;
@@ -17,6 +28,8 @@ const GRACE_NS: u32 = 300000000;
 
 /** Ends all processes but init and the caller, writes the disks and runs the command. */
 export function shutDown(program: usize, command: u32): i32 {
+  // The death of the shell hangs up its terminal, which ours is too.
+  setSignal(SIGHUP, SIG_IGN);
   kill(-1, SIGTERM);
   sleep(0, GRACE_NS);
   kill(-1, SIGKILL);
