@@ -112,7 +112,7 @@ function enterProtected(
   }
   if (source === SOURCE.SOFTWARE && gate.dpl < core.cpl) core.raise(VECTOR.GP, gateError);
   if (!gate.present) core.raise(VECTOR.NP, gateError);
-  // Tasks are not switched yet: as if the gate's TSS were not available.
+  // QUIRK(tasks): not switched yet: as if the gate's TSS were not available.
   if (type === SYSTEM_TYPE.TASK_GATE) {
     core.raise(VECTOR.GP, selectorError(gate.gateSelector, ext));
   }
@@ -125,7 +125,7 @@ function enterProtected(
   if (!code.isCode || code.dpl > cpl) core.raise(VECTOR.GP, selectorError(selector, ext));
   if (!code.present) core.raise(VECTOR.NP, selectorError(selector, ext));
   const privilege = code.isConforming ? cpl : code.dpl;
-  // Leaving virtual-8086 mode is a later issue; nothing sets EFLAGS.VM yet.
+  // QUIRK(virtual-8086): leaving that mode is a later issue; nothing sets EFLAGS.VM yet.
   if (core.vm86) core.raise(VECTOR.GP, selectorError(selector, ext));
 
   const { eflags } = core;

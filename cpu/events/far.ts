@@ -64,6 +64,7 @@ function transferProtected(core: Core, target: FarTarget): void {
       if (!descriptor.present) core.raise(VECTOR.NP, error);
       throughGate(core, target, descriptor);
       return;
+    // QUIRK(tasks)
     case SYSTEM_TYPE.TASK_GATE:
     case SYSTEM_TYPE.TSS16:
     case SYSTEM_TYPE.TSS32:

@@ -48,6 +48,7 @@ function returnReal(core: Core, size: 2 | 4): void {
 
 function returnProtected(core: Core, size: 2 | 4): void {
   const old = core.eflags;
+  // QUIRK(tasks)
   if (old & NT) {
     const link = core.memory.readSystem(core.segmentBase(L.TR), 2);
     core.raise(VECTOR.TS, selectorError(link));
@@ -57,14 +58,14 @@ function returnProtected(core: Core, size: 2 | 4): void {
   const offset = reader.pop();
   const selector = reader.pop() & 0xffff;
   const image = reader.pop();
-  // A return to virtual-8086 mode is a later issue.
+  // QUIRK(virtual-8086): a return to that mode is a later issue.
   if (size === 4 && image & VM && cpl === 0) core.raise(VECTOR.GP, 0);
   const target: FarReturn = farReturnTarget(core, { reader, selector, offset, release: 0 });
   finishFarReturn(core, target);
   core.eflags = mergeFlags(old, image, size, cpl);
 }
 
-/** Flags after IRET in protected mode; RF is dropped, there being no instruction breakpoints to resume from. */
+/** Flags after IRET in protected mode. QUIRK(breakpoints): RF is dropped, there being none to resume from. */
 export function mergeFlags(old: number, image: number, size: 2 | 4, cpl: number): number {
   let writable = ARITHMETIC | TF | DF | NT;
   if (size === 4) writable |= AC | ID;

@@ -225,6 +225,7 @@ export class Memory implements MemoryUnit {
     else if (size === 2) this.physical.write16(physical, value);
     else this.physical.write8(physical, value);
   }
+  /** QUIRK(dirty): D of the first page is set even if the second then faults. */
   #writeAcross(linear: number, size: number, value: number, user: boolean): void {
     const first = this.#translate(linear, true, user);
     const boundary = ((linear | 0xfff) + 1) | 0;

@@ -1,7 +1,7 @@
 /**
  * What processor this is: CPUID, model-specific registers, the time stamp counter.
  *
- * A Pentium II (family 6, model 5) without MMX, APIC and PAE. MTRRs and PAT are storage: there are no caches.
+ * A Pentium II (family 6, model 5) without MMX, APIC and PAE. QUIRK(caches): MTRRs and PAT are storage.
  * Sources: SDM vol. 2 (CPUID, RDTSC, RDMSR), vol. 4 §2.21 (P6 MSRs), Intel AP-485 (CPUID of the P6 family).
  * @module
  */
