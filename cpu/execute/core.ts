@@ -85,6 +85,9 @@ export class Core {
   enteredHandler = false;
   /** From the delivery of an NMI to the next IRET, further ones wait (SDM vol. 3A §6.7.1). */
   nmiBlocked = false;
+  /** Hears of the data accesses of assists while the instruction is traced. */
+  accessed: ((linear: number, size: number, value: number, write: boolean) => void) | undefined =
+    undefined;
   /** Set by a triple fault. */
   shutdown = false;
 
@@ -225,10 +228,15 @@ export class Core {
   }
   /** Checked data access through a segment at the current CPL, for assists. Values unsigned. */
   read(segment: number, offset: number, size: 1 | 2 | 4): number {
-    return this.memory.slowRead(this.linear(segment, offset, size, false), size) >>> 0;
+    const linear = this.linear(segment, offset, size, false);
+    const value = this.memory.slowRead(linear, size) >>> 0;
+    this.accessed?.(linear, size, value, false);
+    return value;
   }
   write(segment: number, offset: number, size: 1 | 2 | 4, value: number): void {
-    this.memory.slowWrite(this.linear(segment, offset, size, true), size, value);
+    const linear = this.linear(segment, offset, size, true);
+    this.memory.slowWrite(linear, size, value);
+    this.accessed?.(linear, size, value, true);
   }
 
   // ---- mode -------------------------------------------------------------------------------------

@@ -238,11 +238,15 @@ export class Engine implements CodeCache {
   #setTracing(record: number): void {
     const core = this.#core;
     this.#tracedRecord = record;
+    core.accessed = record === 0 ? undefined : this.#onAccess;
     if (record !== 0) {
       core.i32[L.TLB_READ >> 2] = L.TLB_TRACE;
       core.i32[L.TLB_WRITE >> 2] = L.TLB_TRACE;
     } else core.updateTlbPointers();
   }
+  readonly #onAccess: TraceListener = (linear, size, value, write) => {
+    this.#trace(linear, size, value, write);
+  };
   #trace(linear: number, size: number, value: number, write: boolean): void {
     if (this.#core.i32[L.CURRENT >> 2] !== this.#tracedRecord) {
       // The traced instruction ended its block.

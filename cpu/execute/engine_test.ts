@@ -256,6 +256,7 @@ Deno.test("memory hooks report reads and writes with value and size, and only of
   machine.poke(DATA, [5, 0, 0, 0]);
   machine.core.setGpr(EAX, 3);
   // add [DATA], eax; push eax; movzx edx, byte [DATA]; call +0; pop ecx
+  machine.core.eflags = 2;
   machine.execute([
     ...[0x01, 0x05, DATA & 0xff, DATA >> 8, 0, 0, 0x50],
     ...[0x0f, 0xb6, 0x15, DATA & 0xff, DATA >> 8, 0, 0],
