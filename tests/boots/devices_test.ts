@@ -48,7 +48,9 @@ async function onQemu(folder: string): Promise<{ text: string; code: number }> {
   Deno.writeFileSync(image, diskImage());
   const { stdout, code } = await new Deno.Command("timeout", {
     args: ["30", "qemu-system-i386", "-kernel", `${folder}/kernel.elf`, "-append", "one two three"]
-      .concat(["-serial", "stdio", "-display", "none", "-no-reboot", "-drive"])
+      // Time by instructions: a loaded host would make its timer late.
+      .concat(["-icount", "shift=3,sleep=off", "-serial", "stdio", "-display", "none"])
+      .concat(["-no-reboot", "-drive"])
       .concat([`file=${image},format=raw`, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]),
     stdin: "null",
   }).output();
