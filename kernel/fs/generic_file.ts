@@ -314,6 +314,11 @@ export function fileMap(file: File, area: Vma): i32 {
   return 0;
 }
 
+/** The file that an area maps, null when it maps none. */
+export function fileMapObject(area: Vma): File | null {
+  return changetype<usize>(area.ops) === mapOps ? changetype<File>(area.object) : null;
+}
+
 /** Fills in the tables. */
 export function genericFileInit(): void {
   const ops = changetype<VmOps>(mapOps);

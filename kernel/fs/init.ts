@@ -19,6 +19,7 @@ import { inodesInit } from "./inode.ts";
 import { firstMount, mountFileSystem, remount } from "./mount.ts";
 import { WALK_FOLLOW, walkFree, walkInode, walkNew, walkPath } from "./path.ts";
 import { pipeInit } from "./pipe.ts";
+import { procInit } from "./proc/mod.ts";
 import { servicesInit } from "./services.ts";
 import { tmpfsInit } from "./tmpfs.ts";
 import { BlockDevice, failed, Mount } from "./types.ts";
@@ -35,6 +36,7 @@ export function vfsInit(): void {
   tmpfsInit();
   devfsInit();
   ext2Init();
+  procInit();
   servicesInit();
   syncRegister(vfsShutdown);
   kernelThread(c`kwriteback`, writebackThread, 0);

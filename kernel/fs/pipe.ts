@@ -18,10 +18,11 @@ import { kfree, kmalloc, kzalloc, putUser32 } from "../mm/mod.ts";
 import { Transfer, transferIn, transferOut } from "../mm/mod.ts";
 import { current, signalPending, signalSend } from "../proc/mod.ts";
 import { lock, Mutex, sleepOnInterruptible, unlock, WaitQueue, wakeAll } from "../sync/mod.ts";
+import { dentryNew, dentryPut } from "./dentry.ts";
 import { fileNew, filePut } from "./fd_table.ts";
 import { inodeNew, inodePut, inodeReady, inodeStamp, touchModify } from "./inode.ts";
 import { pollWait } from "./poll_table.ts";
-import { File, FileOps, FMODE_READ, FMODE_STREAM, FMODE_WRITE, Inode } from "./types.ts";
+import { File, FileOps, FMODE_READ, FMODE_STREAM, FMODE_WRITE, Inode, Mount } from "./types.ts";
 import { INODE_TRANSIENT, makeDevice, PollTable, StatFs, SuperBlock, SuperOps } from "./types.ts";
 
 /** Bytes of a new pipe, and the bounds of F_SETPIPE_SZ. */
@@ -57,6 +58,7 @@ export class Pipe {
 
 const ops = memory.data(64, 4);
 let pipes: SuperBlock = changetype<SuperBlock>(0);
+let mount: Mount = changetype<Mount>(0);
 let nextNumber: u32 = 1;
 
 /** The operations of FIFOs and pipes. */
@@ -268,7 +270,9 @@ function open(inode: Inode, file: File): i32 {
   }
   wakeAll(pipe.wait);
   let result: i32 = 0;
-  if (reads && !writes && pipe.writers === 0) {
+  // A pipe opened again by /proc/PID/fd has had its two ends: nobody else may ever come.
+  if (inode.superBlock === pipes) file.data2 = ~(<usize> 0);
+  else if (reads && !writes && pipe.writers === 0) {
     if (file.nonblock) file.data2 = pipe.writerOpens;
     else result = waitOther(pipe, true, writerOpens);
   } else if (writes && !reads && pipe.readers === 0) result = waitOther(pipe, false, readerOpens);
@@ -329,23 +333,29 @@ export function pipeNew(flags: u32): File | null {
   inodeReady(inode);
   const status = flags & O_NONBLOCK;
   const pipe = pipeFor(inode);
+  // A place outside of the tree, so that /proc/PID/fd can lead to it.
+  const d = dentryNew(null, c`pipe`, 4, inode, pipes);
+  if (d === null) {
+    inodePut(inode);
+    return null;
+  }
   const reader = fileNew(
     inode,
-    null,
-    null,
+    mount,
+    d,
     fifoOps(),
     O_RDONLY | status,
     FMODE_READ | FMODE_STREAM,
   );
   const writer = fileNew(
     inode,
-    null,
-    null,
+    mount,
+    d,
     fifoOps(),
     O_WRONLY | status,
     FMODE_WRITE | FMODE_STREAM,
   );
-  inodePut(inode);
+  dentryPut(d);
   if (pipe === null || reader === null || writer === null) {
     if (pipe !== null) {
       pipe.readers = reader !== null ? 1 : 0;
@@ -395,6 +405,9 @@ export function pipeInit(): void {
   pipes.blockBits = 12;
   pipes.magic = PIPEFS_MAGIC;
   pipes.deviceNumber = makeDevice(0, 12);
+  mount = changetype<Mount>(kzalloc(offsetof<Mount>()));
+  mount.superBlock = pipes;
+  mount.references = 1;
   const o = fifoOps();
   o.open = open;
   o.release = release;
