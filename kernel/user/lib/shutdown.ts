@@ -30,6 +30,8 @@ const GRACE_NS: u32 = 300000000;
 export function shutDown(program: usize, command: u32): i32 {
   // The death of the shell hangs up its terminal, which ours is too.
   setSignal(SIGHUP, SIG_IGN);
+  // The shell that ends is the leader of our session: its terminal hangs up, which is no news to us.
+  setSignal(SIGHUP, SIG_IGN);
   kill(-1, SIGTERM);
   sleep(0, GRACE_NS);
   kill(-1, SIGKILL);
