@@ -125,7 +125,7 @@ export class Machine {
         writeMemory: (physical, size, value) => this.board.addresses.write(physical, size, value),
         acknowledgeInterrupt: () => this.board.pic.acknowledge(),
         coprocessorError: () => this.board.coprocessor.signal(),
-        timestamp: () => this.clock.now() / NS_PER_INSTRUCTION,
+        timestamp: () => Math.floor(this.clock.now() / NS_PER_INSTRUCTION),
       },
     });
     const { cpu } = this;

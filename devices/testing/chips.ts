@@ -13,6 +13,7 @@ import { I8042 } from "../input/i8042.ts";
 import { SystemControlA } from "../input/port92.ts";
 import { Ps2Keyboard } from "../input/ps2_keyboard.ts";
 import { Ps2Mouse } from "../input/ps2_mouse.ts";
+import { CoprocessorError } from "../interrupt/coprocessor_error.ts";
 import { I8259 } from "../interrupt/i8259.ts";
 import { PicPair } from "../interrupt/pic_pair.ts";
 import { PciConfiguration } from "../pci/host_bridge.ts";
@@ -81,6 +82,7 @@ export const CHIPS: Readonly<Record<string, (clock: Clock) => Chip>> = {
       ],
     };
   },
+  "coprocessor error": () => one(new CoprocessorError({ irq: new Wire() }), 2),
   "8254": (clock) => one(new I8254({ clock, out0: new Wire() }), 4),
   "system control B": (clock) =>
     one(new SystemControlB({ clock, setGate: () => {}, output: () => true }), 1),
