@@ -111,6 +111,8 @@ export interface QemuOptions {
   /** Raw image; the guest writes to it. */
   readonly disk: string;
   readonly commandLine: string;
+  /** Processor model of QEMU. */
+  readonly cpu?: string;
   /** MiB, default 128. */
   readonly ram?: number;
 }
@@ -121,6 +123,7 @@ export function qemuConsole(options: QemuOptions): GuestConsole {
     args: [
       ...["-kernel", options.kernel, "-append", options.commandLine, "-m", `${options.ram ?? 128}`],
       ...["-drive", `file=${options.disk},format=raw`, "-net", "none"],
+      ...(options.cpu === undefined ? [] : ["-cpu", options.cpu]),
       ...["-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"],
     ],
     stdin: "piped",
