@@ -182,7 +182,7 @@ export class Handlers {
       operands.push({ kind, size });
     }
     const { addressSize, flat, repeat } = choice;
-    const form: Form = {
+    let form: Form = {
       operation: entry.operation,
       operands,
       operandSize,
@@ -190,7 +190,14 @@ export class Handlers {
       flat,
       repeat,
     };
-    const key = `${entry.operation} ${operandSize} ${operands.map((o) => o.kind + o.size)} ` +
+    if ((memory === "base" || memory === "indexed") && !isHot(form)) {
+      // The general form will do, and start-up is felt.
+      form = {
+        ...form,
+        operands: operands.map((one) => one.kind === memory ? { ...one, kind: "segmented" } : one),
+      };
+    }
+    const key = `${entry.operation} ${operandSize} ${form.operands.map((o) => o.kind + o.size)} ` +
       `${semantics.string ? addressSize + "/" + repeat : ""} ${semantics.stack ? flat : ""}`;
     let number = this.#forms.get(key);
     if (number === undefined) {
