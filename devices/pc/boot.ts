@@ -62,6 +62,13 @@ export function findFileSystems(
   for (const { number, firstSector, sectors } of places) {
     try {
       const fileSystem = new Ext2Reader(rangeReader(disk, firstSector, sectors));
+      if (fileSystem.sizeBytes > sectors * SECTOR_BYTES) {
+        throw new Ext2Error(
+          `is cut off: it has ${
+            sectors * SECTOR_BYTES
+          } of the ${fileSystem.sizeBytes} bytes of its ext2 file system`,
+        );
+      }
       found.push({ partition: number, fileSystem });
     } catch (error) {
       if (!(error instanceof Ext2Error)) throw error;

@@ -92,6 +92,11 @@ export class Ext2Reader {
     this.#groups = Math.ceil((this.#blocks - first) / perGroup);
   }
 
+  /** Bytes of the whole file system, as its superblock says. */
+  get sizeBytes(): number {
+    return this.#blocks * this.#blockBytes;
+  }
+
   /**
    * The contents of the file at an absolute path; undefined if there is none.
    *
