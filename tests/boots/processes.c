@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -297,6 +298,7 @@ int main(int argc, char **argv) {
   times();
   jobs(argv[0]);
   puts("end of the list");
+  tcdrain(1);
   if (getpid() == 1) reboot(RB_POWER_OFF);
   return 0;
 }

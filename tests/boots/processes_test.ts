@@ -1,6 +1,6 @@
 /**
  * Processes, signals, threads and memory: a C program says the same natively and as process 1 of our
- * kernel under QEMU, with SYSENTER and FXSAVE and without. Skipped where QEMU or a compiler for i386
+ * kernel: under QEMU with SYSENTER and FXSAVE and without, and on our machine. Skipped where QEMU or a compiler for i386
  * is missing.
  *
  * @module
@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { buildKernel, device, directory, file, put, writeExt2 } from "../../toolchain/image/mod.ts";
 import { ConsoleSession, qemuConsole } from "./console_session.ts";
+import { machineConsole } from "./machine_console.ts";
 
 const root = new URL("../../", import.meta.url);
 const SOURCE = new URL("processes.c", import.meta.url).pathname;
@@ -44,14 +45,16 @@ function writeDisk(path: string, program: Uint8Array): void {
   Deno.writeFileSync(path, bytes);
 }
 
-/** What the program prints as process 1. */
-async function boot(folder: string, cpu: string): Promise<string> {
-  const session = new ConsoleSession(qemuConsole({
+/** What the program prints as process 1; without a `cpu` of QEMU on our machine. */
+async function boot(folder: string, cpu: string | undefined): Promise<string> {
+  const options = {
     kernel: `${folder}/kernel`,
     disk: `${folder}/disk.img`,
     commandLine: "root=/dev/hda init=/program console=ttyS0",
-    cpu,
-  }));
+  };
+  const session = new ConsoleSession(
+    cpu === undefined ? machineConsole(options) : qemuConsole({ ...options, cpu }),
+  );
   try {
     await session.ended(60_000);
   } finally {
@@ -81,6 +84,10 @@ Deno.test({
         assert.equal(await boot(folder, cpu), expected);
       });
     }
+    await t.step("our machine", async () => {
+      writeDisk(`${folder}/disk.img`, Deno.readFileSync(program));
+      assert.equal(await boot(folder, undefined), expected);
+    });
     await Deno.remove(folder, { recursive: true });
   },
 });
