@@ -11,6 +11,7 @@ export const SECTOR_BYTES = 512;
 export interface BlockBackend {
   /** Number of sectors. */
   readonly sectors: number;
+  /** Whether writes are refused. */
   readonly readOnly: boolean;
   /**
    * Fills `into` (a multiple of 512 bytes) from `sector` on.
@@ -38,10 +39,16 @@ export function checkTransfer(disk: BlockBackend, sector: number, bytes: number)
 
 /** A disk in memory. */
 export class MemoryDisk implements BlockBackend {
+  /** Writes are taken. */
   readonly readOnly: boolean = false;
+  /** The contents, as they stand. */
   readonly bytes: Uint8Array;
 
-  /** @param bytes the disk's contents; a part of a sector at the end is not part of the disk */
+  /**
+   * A disk over these bytes, which it changes.
+   *
+   * @param bytes the disk's contents; a part of a sector at the end is not part of the disk
+   */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
@@ -65,11 +72,16 @@ export class MemoryDisk implements BlockBackend {
 
 /** Keeps writes in memory and leaves the disk below as it is. */
 export class SnapshotDisk implements BlockBackend {
+  /** Writes are taken. */
   readonly readOnly: boolean = false;
   readonly #below: BlockBackend;
   readonly #written = new Map<number, Uint8Array>();
 
-  /** @param below the disk that is read where nothing was written */
+  /**
+   * An overlay without writes yet.
+   *
+   * @param below the disk that is read where nothing was written
+   */
   constructor(below: BlockBackend) {
     this.#below = below;
   }

@@ -79,7 +79,9 @@ function powerOn() {
 
 /** What a text mode shows. */
 export interface TextScreen {
+  /** Characters a row. */
   readonly columns: number;
+  /** Rows. */
   readonly rows: number;
   /** Character codes (code page 437 with the card's own font), row by row. */
   readonly characters: Uint8Array;
@@ -106,6 +108,7 @@ export class Vga implements Device, Registers {
     },
   };
 
+  /** A card in mode 3. */
   constructor(options: { clock: Clock }) {
     this.#clock = options.clock;
   }

@@ -7,12 +7,14 @@ import { type BlockBackend, checkTransfer, SECTOR_BYTES } from "../bus/block.ts"
 
 /** An image that cannot be used; the message is one sentence. */
 export class ImageError extends Error {
+  /** For `error.name`. */
   override name = "ImageError";
 }
 
 /** An open image file. Close it when the machine has ended. */
 export class FileDisk implements BlockBackend, Disposable {
   readonly sectors: number;
+  /** Whether the file is open for reading only. */
   readonly readOnly: boolean;
   readonly #file: Deno.FsFile;
 
@@ -81,6 +83,7 @@ export class FileDisk implements BlockBackend, Disposable {
     if (!this.readOnly) this.#file.syncDataSync();
   }
 
+  /** Closes the file. */
   [Symbol.dispose](): void {
     this.#file.close();
   }

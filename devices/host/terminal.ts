@@ -22,6 +22,7 @@ export class EscapeFilter {
   readonly #actions: TerminalActions;
   #escaped = false;
 
+  /** A filter that has seen nothing yet. */
   constructor(actions: TerminalActions) {
     this.#actions = actions;
   }
@@ -81,6 +82,7 @@ export class RawInput implements Disposable {
     }
   }
 
+  /** Gives the terminal back its mode. */
   [Symbol.dispose](): void {
     if (this.#terminal) Deno.stdin.setRaw(false);
   }

@@ -52,6 +52,7 @@ export class Ps2Keyboard implements Ps2Device {
   #ready: (() => void) | undefined;
   #f = powerOn();
 
+  /** A keyboard that scans, in scan code set 2. */
   constructor(options: { clock: Clock }) {
     this.#clock = options.clock;
     this.#selfTest = options.clock.timer(() => {

@@ -28,6 +28,7 @@ export class CoprocessorError implements Device, Registers {
   readonly #irq: Wire;
   #f = powerOn();
 
+  /** A latch that is clear. */
   constructor(options: { irq: Wire }) {
     this.#irq = options.irq;
   }

@@ -70,6 +70,8 @@ export class I8259 implements Device, Registers {
   #f = powerOn();
 
   /**
+   * A chip that waits for its initialization.
+   *
    * @param options.int the INT output.
    * @param options.elcrMask inputs that ELCR can make level-triggered; default none.
    * @param options.cascadeInput the input at which a slave hangs, for the special fully nested mode.

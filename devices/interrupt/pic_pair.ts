@@ -11,12 +11,18 @@ const CASCADE = 2;
 
 /** Master and slave. */
 export class PicPair implements Device {
+  /** Inputs 0 to 7. */
   readonly master: I8259;
+  /** Inputs 8 to 15. */
   readonly slave: I8259;
   /** ELCR, two bytes: offset 0 the master's, 1 the slave's. */
   readonly elcr: Registers;
 
-  /** @param options.int the master's INT output, to the CPU's INTR. */
+  /**
+   * Both chips, wired.
+   *
+   * @param options.int the master's INT output, to the CPU's INTR.
+   */
   constructor(options: { int: Wire }) {
     // IRQ 0, 1, 2, 8 and 13 are the board's own and stay edge-triggered.
     const master = new I8259({ int: options.int, elcrMask: 0xf8, cascadeInput: CASCADE });

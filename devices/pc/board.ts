@@ -50,10 +50,15 @@ const BUS_MASTER = 0x04;
 
 /** What the board is given and what it tells. */
 export interface BoardOptions {
+  /** The time for all chips. */
   readonly clock: Clock;
+  /** RAM, for DMA. */
   readonly memory: DmaMemory;
+  /** hda, hdb, hdc, hdd. */
   readonly disks: readonly (BlockBackend | undefined)[];
+  /** Takes what COM1 sends. */
   readonly serial: ByteSink | undefined;
+  /** Takes what port E9h is given. */
   readonly debug: ByteSink | undefined;
   /** Time of the real-time clock at power-on, ms since 1970. */
   readonly timeMs: number;
@@ -61,6 +66,7 @@ export interface BoardOptions {
   readonly intr: Wire;
   /** The reset line was pulled. */
   readonly resetLine: () => void;
+  /** The guest turned the machine off. */
   readonly powerOff: () => void;
   /** The exit port was written. */
   readonly exit: (status: number) => void;
@@ -68,23 +74,37 @@ export interface BoardOptions {
 
 /** The chips, wired. */
 export class Board {
+  /** The I/O ports. */
   readonly ports: PortBus = new PortBus();
+  /** Physical addresses that are no RAM. */
   readonly addresses: MemoryBus = new MemoryBus();
+  /** Interrupt controllers. */
   readonly pic: PicPair;
+  /** The latch of x87 errors. */
   readonly coprocessor: CoprocessorError;
+  /** Timer. */
   readonly pit: I8254;
+  /** Real-time clock and CMOS memory. */
   readonly rtc: Mc146818;
+  /** Keyboard. */
   readonly keyboard: Ps2Keyboard;
+  /** Mouse. */
   readonly mouse: Ps2Mouse;
+  /** COM1. */
   readonly serial: Ns16550a;
+  /** Screen. */
   readonly vga: Vga;
+  /** Both IDE channels. */
   readonly ide: readonly [IdeChannel, IdeChannel];
+  /** PCI configuration ports. */
   readonly pci: PciConfiguration;
+  /** POST code. */
   readonly post: PostPort;
   readonly #functions: Readonly<Record<string, PciFunction>>;
   /** By name, in the order in which they are reset and restored; the PIC last, for it keeps its own inputs. */
   readonly #devices: Readonly<Record<string, Device>>;
 
+  /** All chips after reset, before the firmware. */
   constructor(options: BoardOptions) {
     const { clock, resetLine } = options;
     this.pic = new PicPair({ int: options.intr });

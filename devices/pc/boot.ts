@@ -13,14 +13,17 @@ import { readPartitions } from "./partition.ts";
 
 /** Something about the image or kernel keeps it from booting; the message is one sentence. */
 export class BootError extends Error {
+  /** For `error.name`. */
   override name = "BootError";
 }
 
 /** A kernel that was found on a disk. */
 export interface FoundKernel {
+  /** The ELF file. */
   readonly bytes: Uint8Array;
   /** The partition's number, or 0 for a file system on the whole disk. */
   readonly partition: number;
+  /** Where it was found. */
   readonly fileSystem: Ext2Reader;
 }
 
@@ -103,7 +106,9 @@ export function findKernel(disk: BlockBackend, name: string): FoundKernel {
 
 /** What the loader needs of the machine. */
 export interface BootTarget {
+  /** Physical memory. */
   readonly memory: { readonly size: number; write(physical: number, bytes: Uint8Array): void };
+  /** Sets the CPU at the entry: 32-bit flat segments, paging and interrupts off. */
   enterFlatProtectedMode(state: { eip: number; eax: number; ebx: number }): void;
 }
 

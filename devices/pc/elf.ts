@@ -9,40 +9,59 @@
 
 /** A file that is not an i386 ELF file, or a damaged one; the message says which, in one sentence. */
 export class ElfError extends Error {
+  /** For `error.name`. */
   override name = "ElfError";
 }
 
 /** A PT_LOAD segment. */
 export interface ElfSegment {
+  /** p_vaddr. */
   readonly virtual: number;
+  /** p_paddr. */
   readonly physical: number;
   /** Bytes in the file; the rest up to `memoryBytes` is zero. */
   readonly bytes: Uint8Array;
+  /** p_memsz. */
   readonly memoryBytes: number;
+  /** PF_X. */
   readonly executable: boolean;
+  /** PF_W. */
   readonly writable: boolean;
 }
 
 /** A section header. */
 export interface ElfSection {
+  /** Name. */
   readonly name: string;
   /** SHT_…, 2 is SHT_SYMTAB. */
   readonly type: number;
+  /** sh_flags. */
   readonly flags: number;
+  /** sh_addr. */
   readonly address: number;
+  /** sh_offset, in the file. */
   readonly offset: number;
+  /** Bytes. */
   readonly size: number;
+  /** sh_link: another section that belongs to it. */
   readonly link: number;
+  /** sh_info. */
   readonly info: number;
+  /** sh_addralign. */
   readonly alignment: number;
+  /** Bytes of an entry, in sections that are tables. */
   readonly entrySize: number;
 }
 
 /** A symbol with a name and an address. */
 export interface ElfSymbol {
+  /** Name. */
   readonly name: string;
+  /** st_value. */
   readonly address: number;
+  /** Bytes; 0 where the file does not say. */
   readonly size: number;
+  /** STT_FUNC, STT_OBJECT, others; "absolute" belongs to no section. */
   readonly type: "function" | "object" | "other" | "absolute";
 }
 
@@ -50,9 +69,13 @@ export interface ElfSymbol {
 export interface ElfFile {
   /** 2 is ET_EXEC, 3 ET_DYN. */
   readonly type: number;
+  /** Virtual address of the entry. */
   readonly entry: number;
+  /** The PT_LOAD segments. */
   readonly segments: readonly ElfSegment[];
+  /** All sections, by index. */
   readonly sections: readonly ElfSection[];
+  /** Defined symbols with names. */
   readonly symbols: readonly ElfSymbol[];
   /** The section header table as it stands in the file, for Multiboot. */
   readonly sectionHeaders: {

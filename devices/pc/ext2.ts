@@ -10,6 +10,7 @@
 
 /** A file system that cannot be read; the message is one sentence without the image's name. */
 export class Ext2Error extends Error {
+  /** For `error.name`. */
   override name = "Ext2Error";
 }
 
@@ -53,6 +54,8 @@ export class Ext2Reader {
   readonly #hasTypes: boolean;
 
   /**
+   * Opens a file system.
+   *
    * @param read access to the file system's bytes
    * @throws {Ext2Error} when there is no ext2 file system, or it cannot be read
    */

@@ -88,11 +88,17 @@ export interface MachineOptions {
  * ```
  */
 export class Machine {
+  /** The processor and its memory. */
   readonly cpu: Cpu;
+  /** Virtual time and its timers. */
   readonly clock: Clock;
+  /** COM1. */
   readonly serial: Ns16550a;
+  /** The keyboard. */
   readonly keyboard: Ps2Keyboard;
+  /** The mouse. */
   readonly mouse: Ps2Mouse;
+  /** The screen. */
   readonly display: Vga;
   /** The chips, for who looks at them. */
   readonly board: Board;
@@ -108,7 +114,11 @@ export class Machine {
   /** Timers that went by since an instruction was executed. */
   #emptyWakes = 0;
 
-  /** @throws {TypeError} when the wall clock is asked for without the host's time. */
+  /**
+   * A machine after power-on, its firmware done, without a kernel.
+   *
+   * @throws {TypeError} when the wall clock is asked for without the host's time.
+   */
   constructor(options: MachineOptions = {}) {
     if (options.clock === "wall" && options.host === undefined) {
       throw new TypeError('Cannot run on the wall clock without the option "host"');

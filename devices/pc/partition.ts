@@ -10,8 +10,11 @@
 export interface Partition {
   /** As Linux numbers them: 1–4 primary, 5… logical; GPT entries from 1. */
   readonly number: number;
+  /** First sector on the disk. */
   readonly firstSector: number;
+  /** Number of sectors. */
   readonly sectors: number;
+  /** Marked to be booted from. */
   readonly active: boolean;
 }
 
@@ -48,6 +51,7 @@ interface MbrEntry {
   readonly active: boolean;
   readonly type: number;
   readonly first: number;
+  /** Number of sectors. */
   readonly sectors: number;
 }
 

@@ -28,10 +28,13 @@ export interface IoRange {
 export interface PciIdentity {
   /** For messages and saved states. */
   readonly name: string;
+  /** Vendor ID. */
   readonly vendor: number;
+  /** Device ID. */
   readonly device: number;
   /** Class, subclass, interface: 24 bits. */
   readonly classCode: number;
+  /** Revision ID, default 0. */
   readonly revision?: number;
   /** Header type; bit 7 on the first function of a device with several. */
   readonly headerType?: number;
@@ -41,6 +44,7 @@ export interface PciIdentity {
   readonly status?: number;
   /** Other bytes: offset, reset value, writable bits. */
   readonly registers?: readonly (readonly [offset: number, value: number, mask: number])[];
+  /** What the guest places in the I/O space. */
   readonly ranges?: readonly IoRange[];
 }
 
@@ -51,6 +55,7 @@ export class PciFunction implements Device {
   #f: { config: number[] };
   readonly #bases: (number | undefined)[] = [];
 
+  /** A function after reset. */
   constructor(identity: PciIdentity) {
     this.#identity = identity;
     this.#f = { config: this.#powerOn() };

@@ -38,7 +38,11 @@ export class PciConfiguration implements Device, Registers {
   readonly #resetLine: () => void;
   #f = powerOn();
 
-  /** @param options.resetLine called when the guest resets the machine. */
+  /**
+   * A bus without functions.
+   *
+   * @param options.resetLine called when the guest resets the machine.
+   */
   constructor(options: { resetLine: () => void }) {
     this.#resetLine = options.resetLine;
   }

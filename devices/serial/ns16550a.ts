@@ -104,6 +104,8 @@ export class Ns16550a implements Device, Registers {
   #f = powerOn();
 
   /**
+   * A UART after reset.
+   *
    * @param options.irq INTR, after the OUT2 gate.
    * @param options.sink takes what is sent, a byte at a time when it is written.
    */

@@ -60,6 +60,8 @@ export class BusMaster implements Device, Registers {
   #f = powerOn();
 
   /**
+   * A bus master that is stopped.
+   *
    * @param options.started called when the guest starts it.
    * @param options.enabled whether the PCI command register lets it master the bus; default always.
    */

@@ -43,6 +43,7 @@ function powerOn() {
 export class IdeChannel implements Device {
   readonly #irq: Wire;
   readonly #disks: (AtaDisk | undefined)[];
+  /** The bus master. */
   readonly master: BusMaster;
   #f = powerOn();
 
@@ -59,6 +60,8 @@ export class IdeChannel implements Device {
   };
 
   /**
+   * A channel with its disks, after reset.
+   *
    * @param options.disks master and slave.
    * @param options.busMasterEnabled whether PCI lets the bus master work; default always.
    */

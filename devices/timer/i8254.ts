@@ -46,7 +46,11 @@ export class I8254 implements Device, Registers {
   readonly #timer: Timer;
   #f = powerOn();
 
-  /** @param options.out0 the OUT pin of counter 0 (IRQ 0). */
+  /**
+   * A timer whose counters do not run.
+   *
+   * @param options.out0 the OUT pin of counter 0 (IRQ 0).
+   */
   constructor(options: { clock: Clock; out0: Wire }) {
     this.#clock = options.clock;
     this.#out0 = options.out0;

@@ -83,6 +83,8 @@ export class Mc146818 implements Device, Registers {
   #f: ReturnType<typeof powerOn>;
 
   /**
+   * A clock that tells the time.
+   *
    * @param options.timeMs the time at power-on, in ms since 1970.
    * @param options.irq IRQ output, high while a request stands.
    */
