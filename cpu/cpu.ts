@@ -43,6 +43,7 @@ export class Cpu {
   readonly memory: PhysicalMemory;
   /** Registers by gdb's names. */
   readonly registers: Registers;
+  /** How instrumentation attaches. */
   readonly hooks: Hooks;
   readonly #core: Core;
   readonly #engine: Engine;

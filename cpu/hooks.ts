@@ -12,11 +12,15 @@ import { COUNTERS, COUNTERS_MAX } from "./state/layout.ts";
 
 /** An interrupt, exception, software interrupt or return from one. */
 export interface DiscontinuityEvent {
+  /** External interrupt, exception, INT n, or IRET. */
   type: "interrupt" | "exception" | "software" | "iret";
+  /** 0..255; −1 for IRET. */
   vector: number;
+  /** What was pushed, or undefined when the vector has none. */
   errorCode: number | undefined;
-  /** EIP before and after. */
+  /** EIP before. */
   from: number;
+  /** EIP after. */
   to: number;
   /** CR2 for a page fault, else 0. */
   address: number;
@@ -24,19 +28,27 @@ export interface DiscontinuityEvent {
 
 /** A port access by IN, OUT, INS or OUTS; for reads after it was made. */
 export interface PortEvent {
+  /** 0..FFFFh. */
   port: number;
+  /** Bytes. */
   size: 1 | 2 | 4;
+  /** What was read or written, unsigned. */
   value: number;
+  /** True for OUT and OUTS. */
   write: boolean;
 }
 
 /** A memory access of an instruction, after it succeeded. Larger ones come in parts of 4 bytes. */
 export interface MemoryEvent {
-  /** Linear and physical address. */
+  /** Linear address. */
   address: number;
+  /** Physical address. */
   physical: number;
+  /** Bytes. */
   size: 1 | 2 | 4 | 8 | 10;
+  /** True for a write. */
   write: boolean;
+  /** What was read or written, unsigned. */
   value: number | bigint;
   /** True when no RAM answered. */
   io: boolean;
@@ -44,6 +56,7 @@ export interface MemoryEvent {
 
 /** A 64-bit counter in linear memory, for inline operations. */
 export interface Counter {
+  /** Its present value, modulo 2^64. */
   value: bigint;
   /** Number of the counter. */
   readonly index: number;
@@ -51,11 +64,13 @@ export interface Counter {
 
 /** An instruction that is being translated. */
 export interface TranslatedInstruction {
-  /** Linear and physical address of its first byte. */
+  /** Linear address of its first byte. */
   readonly address: number;
+  /** Physical address of its first byte. */
   readonly physical: number;
   /** Length in bytes. */
   readonly size: number;
+  /** Its bytes, a copy. */
   bytes(): Uint8Array;
   /** Calls back before the instruction; the state is exact. */
   onExecute(callback: () => void): void;
@@ -67,11 +82,15 @@ export interface TranslatedInstruction {
 
 /** A block that is being translated, before it first runs. */
 export interface TranslationBlock {
+  /** Linear address of its first instruction. */
   readonly address: number;
+  /** Physical address of its first instruction. */
   readonly physical: number;
+  /** Its instructions in order. */
   readonly instructions: readonly TranslatedInstruction[];
   /** As on the first instruction. */
   onExecute(callback: () => void): void;
+  /** As on the first instruction. */
   addInline(counter: Counter, amount: number): void;
 }
 
@@ -128,6 +147,7 @@ export class Hooks {
   readonly #timers: { at: number; callback: () => void }[] = [];
   #counters = 0;
 
+  /** Made by {@link Cpu}. */
   constructor(core: Core, engine: Engine) {
     this.#core = core;
     this.#engine = engine;
@@ -223,6 +243,7 @@ export class Hooks {
       this.#engine.onResume = some ? () => this.#resume.forEach((each) => each()) : undefined;
     });
   }
+  /** IN, OUT, INS, OUTS: each access of a port. */
   onPort(callback: (event: PortEvent) => void): Disposable {
     const { report } = this.#core;
     return subscribe(this.#port, callback, (some) => {
@@ -242,6 +263,7 @@ export class Hooks {
       };
     });
   }
+  /** RESET. */
   onReset(callback: () => void): Disposable {
     return subscribe(this.#reset, callback, () => {});
   }

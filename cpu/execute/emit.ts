@@ -21,7 +21,6 @@ import {
   LINK_CHECKED,
   LINK_SLOT,
   MODE_WORD,
-  RECORD,
   RECORD_BYTES,
   SEGMENT,
   segmentOffset,

@@ -2,7 +2,7 @@
  * Forms: an operation with the kinds and sizes of its operands; what the emitter is made for.
  * @module
  */
-import { I32, type WasmFunction } from "./wasm.ts";
+import type { WasmFunction } from "./wasm.ts";
 
 /** Operand size in bytes. */
 export type Size = 1 | 2 | 4;

@@ -6,10 +6,13 @@ import type { Fault } from "../state/fault.ts";
 
 /** What the CPU needs from the board. Sizes in bytes; values unsigned in the low bits. */
 export interface Bus {
+  /** IN: `port` 0..FFFFh. */
   readPort(port: number, size: 1 | 2 | 4): number;
+  /** OUT: `port` 0..FFFFh. */
   writePort(port: number, size: 1 | 2 | 4, value: number): void;
   /** Physical accesses that hit no RAM (MMIO, ROM, holes). */
   readMemory(physical: number, size: 1 | 2 | 4): number;
+  /** The write to the same places. */
   writeMemory(physical: number, size: 1 | 2 | 4, value: number): void;
   /** INTA cycle: the vector of the highest pending interrupt of the PIC. */
   acknowledgeInterrupt(): number;
@@ -27,11 +30,17 @@ export interface PhysicalMemory {
   read(physical: number, length: number): Uint8Array;
   /** Writes bytes and drops decoded code that they touch. */
   write(physical: number, bytes: Uint8Array): void;
+  /** One byte, unsigned. */
   read8(physical: number): number;
+  /** Two bytes, little-endian, unsigned, any alignment. */
   read16(physical: number): number;
+  /** Four bytes, little-endian, unsigned, any alignment. */
   read32(physical: number): number;
+  /** Writes one byte, as `write` does. */
   write8(physical: number, value: number): void;
+  /** Writes two bytes, little-endian. */
   write16(physical: number, value: number): void;
+  /** Writes four bytes, little-endian. */
   write32(physical: number, value: number): void;
 }
 

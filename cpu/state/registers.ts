@@ -58,6 +58,7 @@ const READ_ONLY: ReadonlySet<string> = new Set([
   "cpl",
 ]);
 
+/** Reads and sets registers by name. */
 export class Registers {
   readonly #owner: RegisterOwner;
   readonly #eip: () => number;

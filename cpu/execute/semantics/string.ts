@@ -20,8 +20,6 @@ import {
   ESI,
   EXIT,
   EXIT_REASON,
-  FLAGS_AUX,
-  FLAGS_RESULT,
   LINK_SLOT,
   RECORD,
   TLB_READ,
