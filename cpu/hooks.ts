@@ -222,7 +222,7 @@ export class Hooks {
         const event: DiscontinuityEvent = {
           type,
           vector,
-          errorCode,
+          errorCode: errorCode === -1 ? undefined : errorCode,
           from: from >>> 0,
           to: to >>> 0,
           address: address >>> 0,
