@@ -187,6 +187,21 @@ export function dentryShrink(count: u32): u32 {
   return freed;
 }
 
+/** Frees the unused dentries in a directory that is about to go, which would keep its inode. */
+export function dentryPrune(directory: Dentry): void {
+  let again = true;
+  while (again) {
+    again = false;
+    for (let d = directory.firstChild; d !== null; d = d!.siblingNext) {
+      if (d.references > 0) continue;
+      destroy(d);
+      directory.references--;
+      again = true;
+      break;
+    }
+  }
+}
+
 /** Frees all unused dentries of a super block. */
 export function dentriesForget(superBlock: SuperBlock): void {
   let d = lruOldest;

@@ -27,6 +27,7 @@ import {
   dentryExchange,
   dentryIsBelow,
   dentryMove,
+  dentryPrune,
   dentryPut,
   dentryUnhash,
 } from "./dentry.ts";
@@ -155,7 +156,10 @@ export function removeAt(w: Walk, directoryWanted: bool): i32 {
     if (error >= 0) {
       inodeRef(inode);
       held = inode;
-      if (directoryWanted) lock(inode.lock);
+      if (directoryWanted) {
+        lock(inode.lock);
+        dentryPrune(d);
+      }
       const unlink = directory.ops.unlink;
       error = unlink !== null ? unlink(directory, d.name, d.length, inode) : -EPERM;
       if (error >= 0 && directoryWanted) inode.flags |= INODE_REMOVED;
@@ -285,7 +289,10 @@ function renameLocked(from: Walk, to: Walk, source: Dentry, target: Dentry, flag
   if (rename === null) return -EPERM;
   if ((flags & RENAME_EXCHANGE) !== 0) return exchange(from, to, source, target);
   const overDirectory = replaced !== null && isDirectory(replaced);
-  if (overDirectory) lock(replaced!.lock);
+  if (overDirectory) {
+    lock(replaced!.lock);
+    dentryPrune(target);
+  }
   const result = rename(
     walkInode(from),
     source.name,

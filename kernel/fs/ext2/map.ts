@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { EFBIG, EIO } from "../../abi/errno.ts";
+import { EFBIG, EIO, ENOMEM } from "../../abi/errno.ts";
 import { EXT2_N_BLOCKS, EXT2_NDIR_BLOCKS } from "../../abi/ext2.ts";
-import { kfree } from "../../mm/mod.ts";
+import { kfree, kmalloc } from "../../mm/mod.ts";
 import { metaAddress, metaNew, metaPut, metaRead } from "../meta.ts";
 import { inodeDirty } from "../inode.ts";
 import { CachePage, failed, Inode, SuperBlock } from "../types.ts";
@@ -211,7 +211,8 @@ export function ext2Truncate(inode: Inode, size: u64): i32 {
   const v = volumeOf(superBlock);
   const first = (size + <u64> (superBlock.blockSize - 1)) >> superBlock.blockBits;
   const words = blockWords(inode);
-  const budget = new Budget();
+  const budget = changetype<Budget | null>(kmalloc(offsetof<Budget>()));
+  if (budget === null) return -ENOMEM;
   budget.left = inode.sectors / (superBlock.blockSize >> 9) + 3;
   budget.error = 0;
   let base: u64 = 0;
