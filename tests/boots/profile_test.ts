@@ -1,0 +1,84 @@
+/**
+ * The profile of a boot to Debian's bash, from the kernel's entry until it waits for input: the same bytes twice, and
+ * every sample named.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseFolded } from "../../plugins/profiler/mod.ts";
+import { buildKernel } from "../../toolchain/image/mod.ts";
+import { sources } from "../kernel/user_program.ts";
+import { debianPrograms } from "./debian.ts";
+
+const PROGRAM = fileURLToPath(new URL("../../mod.ts", import.meta.url));
+/** What a stack may begin with: the kernel's entries, or a process by its name. */
+const ROOTS = ["kernel_main", "interrupt_handler", "bash", "init"];
+
+Deno.test("profile: a boot to bash gives the same folded stacks twice, named to their roots", async () => {
+  const programs = debianPrograms();
+  if (programs === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), "profile-"));
+  const overture = (...args: string[]): string => {
+    const { status, stderr } = spawnSync(Deno.execPath(), [
+      "run",
+      "--no-check",
+      "-A",
+      PROGRAM,
+      ...args,
+    ], {
+      cwd: folder,
+      encoding: "utf8",
+      timeout: 120_000,
+    });
+    assert.equal(status, 0, stderr);
+    return stderr;
+  };
+  try {
+    writeFileSync(join(folder, "kernel"), await buildKernel(sources));
+    overture(
+      "image",
+      "build",
+      "disk.img",
+      "--empty",
+      "--kernel",
+      "kernel",
+      "--add",
+      `${programs.bash}=/bin/bash`,
+    );
+    const before = readFileSync(join(folder, "disk.img"));
+    const options = ["--append", "init=/bin/bash", "--period", "2000"];
+    const summary = overture("profile", "disk.img", "-o", "first.folded", ...options);
+    overture("profile", "disk.img", "-o", "second.folded", ...options);
+    const folded = readFileSync(join(folder, "first.folded"), "utf8");
+    assert.equal(readFileSync(join(folder, "second.folded"), "utf8"), folded);
+    assert.ok(readFileSync(join(folder, "disk.img")).equals(before), "the image is as it was");
+
+    const stacks = parseFolded(folded);
+    assert.ok(stacks.total > 500, `${stacks.total} samples`);
+    let named = 0;
+    let rooted = 0;
+    for (const { stack, count } of stacks.entries()) {
+      const frames = stack.split(";");
+      if (frames.at(-1) !== "[unknown]") named += count;
+      if (ROOTS.includes(frames[0]!)) rooted += count;
+    }
+    assert.ok(named >= 0.95 * stacks.total, `${named} of ${stacks.total} samples have a symbol`);
+    assert.ok(rooted >= 0.95 * stacks.total, `${rooted} of ${stacks.total} samples reach a root`);
+    const [, symbol, root] = /with a symbol ([\d.]+)%, to a known root ([\d.]+)%/.exec(summary)!;
+    assert.ok(Number(symbol) >= 95 && Number(root) >= 95, summary);
+    // What a boot to bash is known to do.
+    assert.match(folded, /^kernel_main;/m);
+    assert.match(folded, /^bash;\[bash\];syscall_handler;/m);
+    assert.match(folded, /^bash;.*;page_fault_handler;/m);
+
+    overture("profile", "disk.img", "-o", "boot.svg", ...options);
+    assert.match(readFileSync(join(folder, "boot.svg"), "utf8"), /data-n="kernel_main"/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
