@@ -69,7 +69,7 @@ for (const blockSize of [1024, 4096]) {
           assert.deepEqual(differences(again, model.root), []);
         },
       ),
-      { numRuns: 12, endOnFailure: true, interruptAfterTimeLimit: 60_000 },
+      { numRuns: 40, endOnFailure: true, interruptAfterTimeLimit: 40_000 },
     );
   });
 }

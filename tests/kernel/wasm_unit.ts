@@ -43,8 +43,10 @@ function read(path: string): string | undefined {
   }
 }
 
-/** Compiles and instantiates; throws with the compiler's message. */
-export async function compileUnit(options: UnitOptions): Promise<Unit> {
+/** Modules by their sources: a property test starts the same unit again and again. */
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+async function compileModule(options: UnitOptions): Promise<WebAssembly.Module> {
   const sources: Record<string, string> = {
     [entryName]: options.entry +
       "\nexport function unitAlloc(n: usize): usize { const p = __alloc(n); memory.fill(p, 0, n); return p; }\n",
@@ -78,13 +80,21 @@ export async function compileUnit(options: UnitOptions): Promise<Unit> {
     },
   );
   if (result.error || binary === undefined) throw new Error(messages || String(result.error));
+  return await WebAssembly.compile(binary as Uint8Array<ArrayBuffer>);
+}
+
+/** Compiles and instantiates; throws with the compiler's message. */
+export async function compileUnit(options: UnitOptions): Promise<Unit> {
+  const key = JSON.stringify([options.entry, options.fakes]);
+  const pending = compiled.get(key) ?? compileModule(options);
+  compiled.set(key, pending);
+  const module = await pending;
   const decode = (address: number) => {
     const all = new Uint8Array(memory.buffer);
     let end = address;
     while (all[end]) end++;
     return new TextDecoder().decode(all.subarray(address, end));
   };
-  const module = await WebAssembly.compile(binary as Uint8Array<ArrayBuffer>);
   const imports: WebAssembly.Imports = {
     env: {
       abort: (_message: number, _file: number, line: number, column: number) => {
