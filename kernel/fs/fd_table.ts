@@ -9,7 +9,16 @@ import { current } from "../proc/mod.ts";
 import { pathPut, pathRef } from "./context.ts";
 import { flockRelease, recordLocksRelease } from "./locks.ts";
 import { inodePut, inodeRef } from "./inode.ts";
-import { Dentry, File, FileOps, FMODE_PATH, FMODE_WRITE, Inode, Mount } from "./types.ts";
+import {
+  Dentry,
+  File,
+  FileOps,
+  FMODE_EXEC,
+  FMODE_PATH,
+  FMODE_WRITE,
+  Inode,
+  Mount,
+} from "./types.ts";
 
 /** Descriptors at the start of a table; most that a table can have. */
 const INITIAL: u32 = 32;
@@ -85,6 +94,7 @@ export function filePut(file: File): void {
   if (release !== null && (file.mode & FMODE_PATH) === 0) release(file);
   const inode = file.inode;
   if ((file.mode & FMODE_WRITE) !== 0 && (file.mode & FMODE_PATH) === 0) inode.writers--;
+  if ((file.mode & FMODE_EXEC) !== 0) inode.writers++;
   if (changetype<usize>(file.dentry) !== 0) pathPut(file.mount, file.dentry);
   inodePut(inode);
   openFiles--;

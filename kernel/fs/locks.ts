@@ -28,7 +28,7 @@ export class FileLock {
 
 /** A process that waits for a record lock, for finding circles. */
 /*@unmanaged*/
-class LockWaiter {
+export class LockWaiter {
   next: LockWaiter | null;
   process: i32;
   blocker: i32;

@@ -57,7 +57,15 @@ import { enterName, walkInode, walkLink, walkNew, walkOn, walkPath } from "./pat
 import { isOwner, MAY_EXEC, MAY_READ, MAY_WRITE, permission, wantWrite } from "./permission.ts";
 import { fifoOps } from "./pipe.ts";
 import { createFile } from "./tree.ts";
-import { Dentry, failed, File, FileOps, FMODE_PATH, FMODE_READ, FMODE_WRITE } from "./types.ts";
+import {
+  Dentry,
+  failed,
+  FileOps,
+  FMODE_EXEC,
+  FMODE_PATH,
+  FMODE_READ,
+  FMODE_WRITE,
+} from "./types.ts";
 import { Inode, INODE_APPEND_ONLY, Path } from "./types.ts";
 import { emptyFileOps } from "./inode.ts";
 
@@ -244,7 +252,9 @@ export function openProgram(path: usize): i32 {
     else result = permission(inode, MAY_EXEC);
     if (result >= 0 && inode.writers > 0) result = -ETXTBSY;
     if (result >= 0) {
-      const file = fileNew(inode, w.mount, w.dentry, inode.fileOps, O_RDONLY, FMODE_READ);
+      const mode = FMODE_READ | FMODE_EXEC;
+      const file = fileNew(inode, w.mount, w.dentry, inode.fileOps, O_RDONLY, mode);
+      if (file !== null) inode.writers--;
       result = file === null ? fileNewError() : <i32> changetype<usize>(file);
     }
   }

@@ -21,7 +21,7 @@ import { StatFs, SuperBlock, SuperOps } from "./types.ts";
 
 /** An entry of a directory; `inode.data` is the first, `inode.data2` the parent directory. */
 /*@unmanaged*/
-class Entry {
+export class Entry {
   next: Entry | null;
   inode: Inode;
   /** Position for readDirectory; grows, so that removals do not disturb a reader. */

@@ -18,6 +18,8 @@ export const FMODE_WRITE: u32 = 2;
 export const FMODE_STREAM: u32 = 4;
 /** Opened with O_PATH. */
 export const FMODE_PATH: u32 = 8;
+/** A program that runs: nobody may write it (-ETXTBSY). */
+export const FMODE_EXEC: u32 = 16;
 
 /* Inode.flags. */
 /** Its fields must be written to the disk. */
@@ -122,7 +124,7 @@ export class Inode {
   data: usize;
   data2: usize;
   generation: u32;
-  /** Files open for writing, memory maps that may write: for ETXTBSY. */
+  /** Files open for writing; below zero, how often it runs as a program. */
   writers: i32;
   /** An I/O error to report at the next fsync. */
   ioError: i32;

@@ -2,11 +2,8 @@
 import assert from "node:assert/strict";
 import {
   checkImage,
-  debugfs,
-  ERRNO,
   type FileSystem,
   makeImage,
-  O,
   startFileSystem,
   type Stat,
   SYS,

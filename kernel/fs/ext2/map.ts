@@ -147,7 +147,7 @@ function release(inode: Inode, block: u32): void {
 
 /* Indirect blocks that may still be visited; a file has no more than its i_blocks say. */
 /*@unmanaged*/
-class Budget {
+export class Budget {
   left: u32;
   error: i32;
 }

@@ -62,9 +62,9 @@ export function textPut(t: Text, s: usize): void {
 /** Appends a string in which blanks and the like are \ooo, as mount tables have it. */
 export function textEscaped(t: Text, s: usize): void {
   for (let p = s; load<u8>(p) !== 0; p++) {
-    const c: u32 = load<u8>(p);
-    if (c === 0x20 || c === 0x09 || c === 0x0a || c === 0x5c) {
-      textFormat(t, c`\\%u%u%u`, c >> 6, (c >> 3) & 7, c & 7);
+    const byte: u32 = load<u8>(p);
+    if (byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x5c) {
+      textFormat(t, c`\\%u%u%u`, byte >> 6, (byte >> 3) & 7, byte & 7);
     } else textBytes(t, p, 1);
   }
 }
