@@ -121,14 +121,18 @@ interface BootKernel {
 }
 
 function findBootKernel(options: SessionOptions, disk: FileDisk, path: string): BootKernel {
-  const append = options.append === undefined ? "" : ` ${options.append}`;
-  const root = (partition: number): string => `root=/dev/hda${partition === 0 ? "" : partition}`;
+  const append = options.append ?? "";
+  // The user's root= stands alone; else the root is where the kernel was found.
+  const root = (partition: number): string =>
+    /(^|\s)root=/.test(append)
+      ? append
+      : `root=/dev/hda${partition === 0 ? "" : partition} ${append}`.trimEnd();
   if (options.kernel === undefined) {
     const { bytes, partition, fileSystem } = findKernel(disk, path);
     return {
       bytes,
       name: `${path}:/boot/kernel`,
-      commandLine: root(partition) + append,
+      commandLine: root(partition),
       fileSystem,
     };
   }
@@ -145,7 +149,7 @@ function findBootKernel(options: SessionOptions, disk: FileDisk, path: string): 
   } catch {
     place = undefined;
   }
-  const commandLine = `${root(place?.partition ?? 0)}${append}`;
+  const commandLine = root(place?.partition ?? 0);
   return { bytes, name: options.kernel, commandLine, fileSystem: place?.fileSystem };
 }
 

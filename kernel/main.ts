@@ -41,7 +41,7 @@ import {
 import { sti } from "./arch/i386/x86.ts";
 import { driversInit, driversStart, entropyInterrupt } from "./drivers/mod.ts";
 import { fdAdd, File, fileRef, mountRoot, openKernel, vfsInit } from "./fs/mod.ts";
-import { earlyConsole, panic, printk, strcpy, strlen, strncmp } from "./lib/mod.ts";
+import { earlyConsole, earlyShow, panic, printk, strcpy, strlen, strncmp } from "./lib/mod.ts";
 import { kmalloc, kzalloc, PAGE_MASK, PAGE_SIZE, pagesFree, virtToPhys } from "./mm/mod.ts";
 import { DIRECT_MAP_LIMIT, pagesAdd, pagesInit } from "./mm/page.ts";
 import { idleTaskInit } from "./proc/create.ts";
@@ -83,6 +83,7 @@ export function kernelMain(magic: u32, information: u32): void {
   earlyConsole(earlySerialWrite);
   printk(c`Overture kernel %s\n`, <u32> RELEASE);
   if (!multibootRead(magic, information)) panic(c`not started by a Multiboot loader`);
+  if (option(c`earlycon`, 8, memory.data(256))) earlyShow();
   memoryInit();
   gdtInit(boot_stack_top());
   idtInit();

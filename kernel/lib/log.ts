@@ -16,6 +16,7 @@ const ring = memory.data(65536, 16);
 const consoles = memory.data(32, 4);
 let consoleCount: u32 = 0;
 let early: ((data: usize, length: u32) => void) | null = null;
+let earlyShows = false;
 let written: u32 = 0;
 let cleared: u32 = 0;
 
@@ -58,7 +59,7 @@ export function logWrite(data: usize, length: u32): void {
     store<u8>(ring + ((from + i) & (LOG_SIZE - 1)), load<u8>(data + i));
   }
   written = from + length;
-  if (consoleCount === 0 && early !== null) emit(early!, from, written);
+  if (consoleCount === 0 && earlyShows) emit(early!, from, written);
   for (let i: u32 = 0; i < consoleCount; i++) {
     const write = changetype<(data: usize, length: u32) => void>(load<usize>(consoles + (i << 2)));
     emit(write, from, written);
@@ -82,7 +83,22 @@ export function consoleRegister(
   irqRestore(flags);
 }
 
-/** The console until a real one is registered. */
+/**
+ * A console that waits for each byte. It shows nothing until `earlyShow`: waiting was half of the boot's
+ * instructions, and the first real console shows what was kept.
+ */
 export function earlyConsole(write: (data: usize, length: u32) => void): void {
   early = write;
+}
+
+/** Lets the early console show what was kept, and go on showing until a real one is registered. */
+export function earlyShow(): void {
+  if (earlyShows || consoleCount !== 0 || early === null) return;
+  earlyShows = true;
+  emit(early!, logStart(), written);
+}
+
+/** Whether the early console has shown everything so far. */
+export function earlyShown(): bool {
+  return earlyShows;
 }

@@ -6,6 +6,8 @@
 export {
   consoleRegister,
   earlyConsole,
+  earlyShow,
+  earlyShown,
   LOG_SIZE,
   logByte,
   logClear,

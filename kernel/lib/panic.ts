@@ -4,6 +4,7 @@
  * @module
  */
 import { cli, ebp, hlt } from "../arch/i386/x86.ts";
+import { earlyShow } from "./log.ts";
 import { printk } from "./printk.ts";
 import { printSymbol } from "./symbols.ts";
 
@@ -42,6 +43,7 @@ export function panicWith(message: usize, frame: usize): void {
   cli();
   if (!panicking) {
     panicking = true;
+    earlyShow(); // if there is no console yet
     printk(c`\nKernel panic: %s\nBacktrace:\n`, message);
     printBacktrace(frame);
     printk(c`System halted.\n`);

@@ -29,7 +29,15 @@ import {
   TERMIOS_ISPEED,
   TERMIOS_OSPEED,
 } from "../../abi/termios.ts";
-import { consoleRegister, isPanicking, logByte, logEnd, logStart, printk } from "../../lib/mod.ts";
+import {
+  consoleRegister,
+  earlyShown,
+  isPanicking,
+  logByte,
+  logEnd,
+  logStart,
+  printk,
+} from "../../lib/mod.ts";
 import { getUser32, kzalloc, putUser32, userWord } from "../../mm/mod.ts";
 import {
   RAW_BREAK,
@@ -396,11 +404,12 @@ export function serialConsole(i: u32): bool {
   if (u.console) return true;
   const flags = irqSave();
   u.console = true;
-  // The first port is the early console: it has shown everything so far.
-  u.logAt = u.base === load<u16>(bases) ? logEnd() : logStart();
+  // The first port is the early console: it may have shown everything so far.
+  u.logAt = u.base === load<u16>(bases) && earlyShown() ? logEnd() : logStart();
   irqRestore(flags);
   if (!registered) consoleRegister(consoleWrite, false);
   registered = true;
+  consoleWrite(0, 0);
   return true;
 }
 
