@@ -145,6 +145,7 @@ export class Hooks {
   readonly #reset = new Set<() => void>();
   /** Sorted by time, then by order of subscription. */
   readonly #timers: { at: number; callback: () => void }[] = [];
+  #inTimers = false;
   #counters = 0;
 
   /** Made by {@link Cpu}. */
@@ -274,9 +275,12 @@ export class Hooks {
 
   /** Calls back once, at the first instruction boundary where `cpu.instructions` ≥ `instructions`. */
   at(instructions: number, callback: () => void): Disposable {
-    const timer = { at: instructions, callback };
+    if (Number.isNaN(instructions)) throw new RangeError("Cannot call back at NaN instructions");
+    // A callback that asks for itself again at once would stop time.
+    const earliest = this.#inTimers ? this.#core.instructions + 1 : 0;
+    const timer = { at: Math.max(instructions, earliest), callback };
     let index = this.#timers.length;
-    while (index > 0 && (this.#timers[index - 1]?.at ?? 0) > instructions) index--;
+    while (index > 0 && (this.#timers[index - 1]?.at ?? 0) > timer.at) index--;
     this.#timers.splice(index, 0, timer);
     this.#schedule();
     return {
@@ -292,11 +296,15 @@ export class Hooks {
   }
   #runTimers(): void {
     const now = this.#core.instructions;
-    // Those added by a callback for now or before run at the next boundary.
     const due = this.#timers.filter(({ at }) => at <= now).length;
     const ready = this.#timers.splice(0, due);
     this.#schedule();
-    for (const { callback } of ready) callback();
+    this.#inTimers = true;
+    try {
+      for (const { callback } of ready) callback();
+    } finally {
+      this.#inTimers = false;
+    }
   }
 
   /** A new counter, 0. Throws RangeError when all are taken. */

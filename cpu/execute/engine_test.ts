@@ -285,6 +285,19 @@ Deno.test("at() calls back at the exact instruction", () => {
   assert.deepEqual(seen, [3, 4, 5]);
 });
 
+Deno.test("a callback that asks for itself at the same time again is called once an instruction", () => {
+  const machine = testMachine();
+  const hooks = new Hooks(machine.core, machine.engine);
+  const seen: number[] = [];
+  const again = (): void => {
+    seen.push(machine.core.instructions);
+    hooks.at(0, again);
+  };
+  hooks.at(1, again);
+  machine.execute([0x40, 0x40, 0x40]);
+  assert.deepEqual(seen, [1, 2, 3, 4]);
+});
+
 Deno.test("an exception of a callback leaves the state before the instruction, and the machine usable", () => {
   const machine = testMachine();
   const { core, engine } = machine;

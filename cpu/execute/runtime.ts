@@ -1,7 +1,7 @@
 /**
- * The functions that handlers share: imports from TypeScript, and Wasm helpers made on first use.
+ * The functions that handlers share: imports from TypeScript, and Wasm functions made on first use.
  *
- * Wasm helpers come between the inline TLB lookup and TypeScript: a misaligned access that stays in its
+ * The latter come between the inline TLB lookup and TypeScript: a misaligned access that stays in its
  * page needs no call out. Sources: docs of `MemoryUnit` (units.ts), state/layout.ts.
  * @module
  */
