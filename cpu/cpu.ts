@@ -165,11 +165,11 @@ export class Cpu {
   /**
    * Runs at most `limit` instructions (a positive integer). Returns early when halted with no interrupt
    * to take, shut down by a triple fault, or asked to stop. Throws what a callback throws, with the state
-   * before the instruction. Throws RangeError for a limit below 1, TypeError when called from inside a
+   * before the instruction. Throws RangeError for a limit that is not positive, TypeError when called from inside a
    * callback.
    */
   run(limit: number): StopReason {
-    if (!(limit >= 1)) throw new RangeError(`Cannot run ${limit} instructions`);
+    if (!(limit > 0)) throw new RangeError(`Cannot run ${limit} instructions`);
     return this.#engine.run(limit);
   }
   /** Makes the running `run` return at the next instruction boundary. */

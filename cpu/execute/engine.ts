@@ -293,7 +293,7 @@ export class Engine implements CodeCache {
   run(limit: number): StopReason {
     const core = this.#core;
     const { i32 } = core;
-    const end = this.#retired + limit;
+    const end = this.#retired + Math.ceil(limit);
     if (this.#running) {
       throw new TypeError("Cannot run the processor from inside one of its callbacks");
     }
