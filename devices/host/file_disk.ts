@@ -23,7 +23,7 @@ export class FileDisk implements BlockBackend, Disposable {
    *
    * @param path the image's file
    * @param options `readOnly`: the file is not written to (the guest's writes fail, or go into an overlay)
-   * @throws {ImageError} when it is missing, no file, empty, not whole sectors long, or not writable
+   * @throws {ImageError} when it is missing, no file, empty, not whole sectors long, not writable, or in use
    */
   constructor(path: string, options: { readonly readOnly: boolean }) {
     let info: Deno.FileInfo;
@@ -56,6 +56,15 @@ export class FileDisk implements BlockBackend, Disposable {
       );
     }
     this.readOnly = options.readOnly;
+    // Two guests that write one file system destroy it, and a reader would see it change under it.
+    if (!lock(this.#file, !options.readOnly)) {
+      this.#file.close();
+      throw new ImageError(
+        `The image "${path}" is in use by another machine; end that one first${
+          options.readOnly ? "" : ", or use --snapshot if it does so too"
+        }`,
+      );
+    }
   }
 
   read(sector: number, into: Uint8Array): void {
@@ -86,6 +95,15 @@ export class FileDisk implements BlockBackend, Disposable {
   /** Closes the file. */
   [Symbol.dispose](): void {
     this.#file.close();
+  }
+}
+
+/** Locks a file as long as it is open; false when another open file has a lock that forbids it. */
+function lock(file: Deno.FsFile, exclusive: boolean): boolean {
+  try {
+    return file.tryLockSync(exclusive);
+  } catch {
+    return true; // a file system without locks
   }
 }
 

@@ -87,3 +87,19 @@ Deno.test("FileDisk says in one sentence why an image cannot be used", () => {
     refuses(`${path}.none`, /There is no image/);
   });
 });
+
+Deno.test("FileDisk lets many read an image, but one write it alone", () => {
+  withFile(sectors(4), (path) => {
+    {
+      using _first = new FileDisk(path, { readOnly: true });
+      using _second = new FileDisk(path, { readOnly: true });
+      assert.throws(() => new FileDisk(path, { readOnly: false }), /is in use by another machine/);
+    }
+    {
+      using _writer = new FileDisk(path, { readOnly: false });
+      assert.throws(() => new FileDisk(path, { readOnly: true }), ImageError);
+    }
+    using again = new FileDisk(path, { readOnly: false });
+    assert.equal(again.sectors, 4);
+  });
+});
