@@ -5,12 +5,17 @@
  */
 import assert from "node:assert/strict";
 
-/** A Multiboot 1 kernel at 1 MiB with `code` (Intel syntax) at its entry, a stack, and a flat GDT loaded. */
-export function assembleKernel(code: string): Uint8Array {
+const MULTIBOOT1 = ".align 4\n.long 0x1badb002, 0, -0x1badb002";
+
+/**
+ * A kernel at 1 MiB with `code` (Intel syntax) at its entry, a stack, and a flat GDT loaded.
+ *
+ * @param header its boot header; default Multiboot 1
+ */
+export function assembleKernel(code: string, header: string = MULTIBOOT1): Uint8Array {
   const source = `.intel_syntax noprefix
 .text
-.align 4
-.long 0x1badb002, 0, -0x1badb002
+${header}
 .globl _start
 _start:
   mov esp, offset stack_top

@@ -224,3 +224,68 @@ Deno.test("Machine.saveChips() comes back by restoreChips()", () => {
   assert.deepEqual(JSON.parse(JSON.stringify(pc.saveChips())), saved);
   assert.throws(() => pc.restoreChips({ clock: saved.clock, board: {} }), TypeError);
 });
+
+/** Prints eax and the first words at ebx + `offsets`, as 4 raw bytes each, to the debug port. */
+function showWords(offsets: readonly number[]): string {
+  const put = `call put4`;
+  return `
+  ${put}
+  ${offsets.map((at) => `mov eax, [ebx + ${at}]\n ${put}`).join("\n")}
+  mov al, 0
+  out 0xf4, al
+  hlt
+put4: mov ecx, 4
+1: out 0xe9, al
+  shr eax, 8
+  loop 1b
+  ret`;
+}
+
+function bootWith(header: string, code: string): number[] {
+  let text = "";
+  const pc = new Machine({
+    ramBytes: 8 << 20,
+    debug: (bytes) => text += String.fromCharCode(...bytes),
+  });
+  pc.loadKernel(assembleKernel(code, header), "the line");
+  assert.deepEqual(pc.runSync(10_000), { type: "exit", status: 1 });
+  const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
+  return Array.from(new Uint32Array(bytes.buffer));
+}
+
+Deno.test("a Multiboot 1 kernel finds magic, memory sizes and command line", () => {
+  const header = ".align 4\n.long 0x1badb002, 3, -(0x1badb002 + 3)";
+  const [magic, flags, lower, upper] = bootWith(header, showWords([0, 4, 8]));
+  assert.equal(magic, 0x2badb002);
+  assert.equal(flags & 0x45, 0x45, "memory, command line, map");
+  assert.deepEqual([lower, upper], [639, 7 * 1024]);
+});
+
+Deno.test("a Multiboot 1 kernel is loaded by the addresses in its header", () => {
+  // Bit 16: the header's addresses count, whatever the ELF headers say.
+  const header = `.align 4
+header: .long 0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
+.long header, 0x100000, 0, 0, _start`;
+  assert.deepEqual(bootWith(header, showWords([])), [0x2badb002]);
+});
+
+Deno.test("a Multiboot 2 kernel finds magic and tags", () => {
+  const header = `.align 8
+header: .long 0xe85250d6, 0, header_end - header, -(0xe85250d6 + header_end - header)
+.align 8
+.word 1, 0
+.long 16, 4, 6
+.align 8
+.word 0, 0
+.long 8
+header_end:`;
+  const [magic, size, reserved, type, bytes, text] = bootWith(
+    header,
+    showWords([0, 4, 8, 12, 16]),
+  );
+  assert.equal(magic, 0x36d76289);
+  assert.ok(size > 100 && size % 8 === 0);
+  assert.equal(reserved, 0);
+  assert.deepEqual([type, bytes], [1, 8 + "the line\0".length]);
+  assert.equal(text, 0x20656874, "the_");
+});
