@@ -21,7 +21,7 @@ export interface BuildOptions {
   readonly root: string;
   /** Entry module, relative to `root`; its exports are global symbols. */
   readonly entry: string;
-  /** Decides addresses, entry point and embedded tables (`docs/plan.md` §4). */
+  /** Decides addresses, entry point and embedded tables (`docs/toolchain.md`). */
   readonly target: "kernel" | "user";
   /** Assembler files, relative to `root`, in the Intel syntax of GNU as. */
   readonly assembly?: readonly string[];
