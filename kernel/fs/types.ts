@@ -115,6 +115,8 @@ export class Inode {
   lruPrevious: Inode | null;
   /** Time (ticks) since when it has something to write. */
   dirtySince: u32;
+  /** The last round of writing that visited it. */
+  pass: u32;
   /** The BlockDevice whose contents this caches, the Pipe of a FIFO, or 0. */
   device: usize;
   pipe: usize;

@@ -21,14 +21,7 @@ import {
   inodeWrite,
 } from "./inode.ts";
 import { pagesWait, pagesWrite } from "./page_io.ts";
-import {
-  BlockDevice,
-  Inode,
-  INODE_BLOCKS_CACHE,
-  INODE_DIRTY,
-  INODE_LISTED,
-  INODE_NEW,
-} from "./types.ts";
+import { BlockDevice, Inode, INODE_BLOCKS_CACHE, INODE_DIRTY, INODE_NEW } from "./types.ts";
 import { SuperBlock } from "./types.ts";
 import { MS_RDONLY } from "../abi/fcntl.ts";
 
@@ -38,6 +31,8 @@ const PERIOD: u32 = 5 * HZ;
 
 const queue = memory.data(8, 4);
 let wanted = false;
+/* Rounds through the list of inodes, so that each is visited once in a round. */
+let passes: u32 = 0;
 let superBlocks: SuperBlock | null = null;
 
 /** Mounted file systems, through `next`. */
@@ -72,6 +67,7 @@ function writeOne(inode: Inode): i32 {
 function writeInodes(superBlock: SuperBlock | null, devices: bool, olderThan: u32): i32 {
   let error: i32 = 0;
   const start = ticks();
+  const pass = ++passes;
   let inode = firstDirtyInode();
   while (inode !== null) {
     const isDevice = (inode.flags & INODE_BLOCKS_CACHE) !== 0;
@@ -79,10 +75,11 @@ function writeInodes(superBlock: SuperBlock | null, devices: bool, olderThan: u3
     const mine = isDevice
       ? devices
       : !devices && (superBlock === null || inode.superBlock === superBlock);
-    if (!mine || !old || (inode.flags & INODE_NEW) !== 0) {
+    if (!mine || !old || inode.pass === pass || (inode.flags & INODE_NEW) !== 0) {
       inode = inode.dirtyNext;
       continue;
     }
+    inode.pass = pass;
     inodeRef(inode);
     const result = writeOne(inode);
     if (result < 0) {
@@ -90,13 +87,10 @@ function writeInodes(superBlock: SuperBlock | null, devices: bool, olderThan: u3
       // What cannot be written must not be tried for ever.
       inode.flags &= ~INODE_DIRTY;
       if (inode.dirtyPages === 0) inodeUnlist(inode);
-    }
-    let next: Inode | null = inode.dirtyNext;
-    // Off the list its links say nothing: begin again, it gets shorter each time.
-    if (result >= 0 && (inode.flags & INODE_LISTED) === 0) next = firstDirtyInode();
-    else if (result >= 0 && olderThan !== 0) inode.dirtySince = start;
+    } else if (olderThan !== 0) inode.dirtySince = start;
     inodePut(inode);
-    inode = next;
+    // The list changed while we slept: from its beginning, past those that had their turn.
+    inode = firstDirtyInode();
   }
   return error;
 }

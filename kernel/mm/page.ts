@@ -217,7 +217,8 @@ function reclaim(pages: u32): u32 {
 export function allocPages(order: u32): u32 {
   const flags = irqSave();
   let physical = takeBlock(order);
-  for (let tries = 0; physical === 0 && tries < 4; tries++) {
+  // Single pages come back in any order: for a larger block it may take many.
+  for (let tries = 0; physical === 0 && tries < 64; tries++) {
     if (reclaim(32 + (1 << order)) === 0) break;
     physical = takeBlock(order);
   }
