@@ -233,6 +233,12 @@ export function mountSuperBlock(
   parent: Mount | null,
   point: Dentry | null,
 ): usize {
+  // The same in the same place again would only hide itself (mount(2), EBUSY).
+  if (
+    parent !== null && parent.superBlock === superBlock && parent.root === point && root === point
+  ) {
+    return <usize> -EBUSY;
+  }
   const mount = mountNew(superBlock, root, flags, source);
   if (mount === null) {
     if (superBlock.mounts === 0) superBlockFree(superBlock);
