@@ -9,6 +9,7 @@ import { allocPageZeroed, pageRef, pageUnref } from "./page.ts";
 import { PAGE_BEYOND, PAGE_NO_MEMORY, Vma, VmOps } from "./space.ts";
 
 /*@unmanaged*/
+// deno-lint-ignore no-unused-vars -- only its type is used
 class SharedPages {
   references: u32;
   count: u32;

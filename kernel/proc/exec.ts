@@ -74,6 +74,7 @@ const S_IXGRP: u32 = 8;
 
 /** Strings in a row. */
 /*@unmanaged*/
+// deno-lint-ignore no-unused-vars -- only its type is used
 class Strings {
   block: usize;
   capacity: u32;
@@ -175,6 +176,7 @@ function replaceFirst(s: Strings, a: usize, b: usize, d: usize): i32 {
 
 /** What exec works on until the new program runs. */
 /*@unmanaged*/
+// deno-lint-ignore no-unused-vars -- only its type is used
 class Exec {
   strings: Strings;
   /** Path of what is run now (a script's interpreter), on the heap. */

@@ -18,7 +18,7 @@ import { irqRestore, irqSave } from "../arch/i386/irq_flags.ts";
 import { ERESTARTSYS } from "../abi/signal.ts";
 import { current, signalPending, Task, TASK_SLEEPING, TASK_SLEEPING_DEEP } from "../proc/task.ts";
 import { schedule, wakeTask } from "../sched/scheduler.ts";
-import { Timer, timerArm, timerCancel, timerRemaining } from "../time/timer.ts";
+import { timerArm, timerCancel, timerRemaining } from "../time/timer.ts";
 
 /** One sleeper in one queue. */
 /*@unmanaged*/

@@ -112,7 +112,7 @@ function map(address: u32, size: u32, protection: u32, flags: u32, fd: u32, offs
   const type = flags & MAP_TYPE;
   if (type !== MAP_SHARED && type !== MAP_PRIVATE && type !== 3) return -EINVAL;
   if ((<u64> mm.totalPages << 12) + <u64> length > task.process.limit(RLIMIT_AS)) return -ENOMEM;
-  let area = areaNew(0, length, (protection & PROTECTION) | VM_MAYWRITE);
+  const area = areaNew(0, length, (protection & PROTECTION) | VM_MAYWRITE);
   if (area === null) return -ENOMEM;
   if (type !== MAP_PRIVATE) area.flags |= VM_SHARED;
   let error: i32 = 0;

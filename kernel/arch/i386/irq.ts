@@ -28,6 +28,7 @@ const OCW3_READ_ISR: u32 = 0x0b;
 const CASCADE: u32 = 2;
 
 /*@unmanaged*/
+// deno-lint-ignore no-unused-vars -- only its type is used
 class Handler {
   next: Handler | null;
   call: (irq: u32, context: usize) => void;

@@ -94,6 +94,7 @@ const FIRST_MINOR: u32 = 64;
 
 /** One port. */
 /*@unmanaged*/
+// deno-lint-ignore no-unused-vars -- only its type is used
 class Uart {
   base: u32;
   irq: u32;
