@@ -16,13 +16,16 @@ export type OptionType = "string" | "number" | "boolean";
 
 /** One option of a plugin: its type, its default and the sentence that help prints. */
 export interface OptionSpec {
+  /** What the value is converted to. */
   readonly type: OptionType;
+  /** One sentence for help and for the message when it is missing. */
   readonly help: string;
   /** Taken when the option is not given; without it the option is required. */
   readonly default?: string | number | boolean;
 }
 
-type OptionValue<S extends OptionSpec> = S["type"] extends "number" ? number
+/** The type of an option's value. */
+export type OptionValue<S extends OptionSpec> = S["type"] extends "number" ? number
   : S["type"] extends "boolean" ? boolean
   : string;
 
@@ -35,9 +38,11 @@ export type OptionValues<O extends Readonly<Record<string, OptionSpec>>> = {
 export interface PluginDefinition<
   O extends Readonly<Record<string, OptionSpec>> = Readonly<Record<string, OptionSpec>>,
 > {
+  /** What messages call the plugin. */
   readonly name: string;
   /** One line on what it does, for `--help`. */
   readonly description: string;
+  /** The options by name; none when absent. */
   readonly options?: O;
   /** Installs the hooks. An exception here refuses the plugin. */
   install(host: PluginHost, options: OptionValues<O>): void;
@@ -76,6 +81,7 @@ export function definePlugin<const O extends Readonly<Record<string, OptionSpec>
 
 /** A virtual CPU, as QEMU's `vcpu_index` names it. Overture's PC has one. */
 export interface Vcpu {
+  /** 0: the PC has one processor. */
   readonly index: number;
 }
 
@@ -96,6 +102,7 @@ export interface MemoryAccess {
   readonly physical: number;
   /** Bytes: 1, 2, 4, 8 or 10. */
   readonly size: number;
+  /** Whether it was a write. */
   readonly write: boolean;
   /** The value read or written: a number up to 4 bytes, a bigint above. */
   readonly value: number | bigint;
@@ -105,14 +112,19 @@ export interface MemoryAccess {
 
 /** A port access by IN, OUT, INS or OUTS. */
 export interface PortAccess {
+  /** Port number, 0..65535. */
   readonly port: number;
+  /** Bytes. */
   readonly size: 1 | 2 | 4;
+  /** What was read or written, unsigned. */
   readonly value: number;
+  /** Whether it was OUT or OUTS. */
   readonly write: boolean;
 }
 
 /** A change of flow that no instruction asked for, or that goes through a gate (QEMU's discontinuity). */
 export interface Discontinuity {
+  /** What changed the flow; `software` is INT n, `iret` the return. */
   readonly type: "interrupt" | "exception" | "software" | "iret";
   /** Vector 0..255; for `iret`, -1. */
   readonly vector: number;
@@ -130,9 +142,11 @@ export interface Discontinuity {
 export interface Instruction {
   /** Linear address. */
   readonly address: number;
+  /** Physical address of the first byte. */
   readonly physical: number;
   /** Length in bytes, 1..15. */
   readonly size: number;
+  /** The bytes of the instruction. */
   bytes(): Uint8Array;
   /** Intel syntax, as `objdump -M intel` prints it, near enough. */
   disassembly(): string;
@@ -152,7 +166,9 @@ export interface Instruction {
 export interface Block {
   /** Linear address of the first instruction. */
   readonly address: number;
+  /** Physical address of the first byte. */
   readonly physical: number;
+  /** The instructions in order; at least one. */
   readonly instructions: readonly Instruction[];
   /** Calls back each time before the block runs. */
   onExecute(callback: (vcpu: Vcpu) => void): void;
@@ -162,6 +178,7 @@ export interface Block {
 
 /** A register by its gdb name (`eax`, `eip`, `eflags`, `cs`, `cr3`, …). */
 export interface RegisterDescriptor {
+  /** The name, as gdb spells it. */
   readonly name: string;
   /** gdb's feature, `org.gnu.gdb.i386.core` and the like. */
   readonly feature: string;
@@ -169,6 +186,7 @@ export interface RegisterDescriptor {
 
 /** A symbol found for an address. */
 export interface SymbolAt {
+  /** The name, as the symbol table spells it. */
   readonly name: string;
   /** Bytes from the symbol's start. */
   readonly offset: number;
@@ -180,6 +198,7 @@ export interface SymbolAt {
 export interface StackFrame {
   /** EIP for the innermost frame, return addresses above it. */
   readonly address: number;
+  /** The function that the frame is in, if a symbol table says so. */
   readonly symbol: SymbolAt | undefined;
   /** Whether it ran in user mode (CPL 3). */
   readonly user: boolean;
@@ -187,6 +206,7 @@ export interface StackFrame {
 
 /** The process that a guest kernel is running, where the kernel can be asked (see docs/plugins.md). */
 export interface GuestProcess {
+  /** Process number; 0 is the idle task. */
   readonly pid: number;
   /** The command name, as `ps` shows it. */
   readonly name: string;
@@ -218,6 +238,7 @@ export interface PluginHost {
   /** Virtual time since power-on in ns. */
   readonly timeNs: number;
 
+  /** The processor is there and all plugins are installed; nothing has run yet. */
   onVcpuInit(callback: (vcpu: Vcpu) => void): void;
   /** HLT was entered. */
   onVcpuIdle(callback: (vcpu: Vcpu) => void): void;
@@ -231,6 +252,7 @@ export interface PluginHost {
   onInterrupt(callback: (event: Discontinuity, vcpu: Vcpu) => void): void;
   /** An exception was delivered. */
   onException(callback: (event: Discontinuity, vcpu: Vcpu) => void): void;
+  /** A port was read or is about to be written. */
   onPort(callback: (access: PortAccess, vcpu: Vcpu) => void): void;
   /** MOV to CR0, CR3 or CR4 happened. */
   onControlRegister(
@@ -244,10 +266,19 @@ export interface PluginHost {
   /** A new inline counter. */
   counter(): Counter;
 
+  /** The registers that can be named. */
   registers(): readonly RegisterDescriptor[];
-  /** @throws {RangeError} when there is no register of that name. */
+  /**
+   * The value of a register, unsigned.
+   *
+   * @throws {RangeError} when there is no register of that name.
+   */
   readRegister(name: string): number;
-  /** @throws {RangeError} when there is no register of that name or it cannot be written. */
+  /**
+   * Sets a register.
+   *
+   * @throws {RangeError} when there is no register of that name or it cannot be written.
+   */
   writeRegister(name: string, value: number): void;
   /** Reads linear memory without side effects; undefined if a byte is not mapped or not RAM. */
   readMemory(address: number, length: number): Uint8Array | undefined;
@@ -255,10 +286,12 @@ export interface PluginHost {
   writeMemory(address: number, bytes: Uint8Array): boolean;
   /** Reads physical memory; undefined outside RAM. */
   readPhysical(address: number, length: number): Uint8Array | undefined;
+  /** Writes physical memory; false outside RAM. */
   writePhysical(address: number, bytes: Uint8Array): boolean;
   /** Walks the page tables without side effects. */
   translate(address: number): number | undefined;
 
+  /** Symbols of the kernel and of the running program. */
   readonly symbols: Symbols;
   /** The symbolised stack, innermost frame first, at most `limit` (default 127) frames. */
   stack(limit?: number): StackFrame[];

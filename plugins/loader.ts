@@ -10,12 +10,15 @@ import type { AnyPlugin, OptionSpec } from "./api.ts";
 
 /** A plugin with the values of its options. */
 export interface LoadedPlugin {
+  /** The plugin that the file exports. */
   readonly definition: AnyPlugin;
+  /** Its options, checked and with defaults. */
   readonly options: Readonly<Record<string, string | number | boolean>>;
 }
 
 /** Thrown when a plugin cannot be loaded; the message is one sentence for the user. */
 export class PluginError extends Error {
+  /** The class's name. */
   override name = "PluginError";
 }
 

@@ -30,6 +30,7 @@ import type { SymbolTable } from "./symbols.ts";
 
 /** What plugins run on. */
 export interface PluginTarget {
+  /** The processor. */
   readonly cpu: Cpu;
   /** Virtual time since power-on in ns. */
   now(): number;
@@ -61,6 +62,7 @@ export class PluginManager {
   readonly #output: PluginOutput;
   readonly #plugins: RunningPlugin[] = [];
 
+  /** The plugins of `target`; what they say goes to `output`. */
   constructor(target: PluginTarget, output: PluginOutput) {
     this.#target = target;
     this.#output = output;

@@ -15,6 +15,7 @@ export {
   type MemoryAccessKind,
   type OptionSpec,
   type OptionType,
+  type OptionValue,
   type OptionValues,
   type PluginDefinition,
   type PluginHost,

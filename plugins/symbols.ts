@@ -7,7 +7,9 @@ import type { SymbolAt } from "./api.ts";
 
 /** A function or object with an address range. */
 export interface SymbolRange {
+  /** The name, as the symbol table spells it. */
   readonly name: string;
+  /** Linear address of the first byte. */
   readonly address: number;
   /** Bytes; 0 where the file does not say: then it reaches to the next symbol. */
   readonly size: number;
@@ -22,6 +24,8 @@ export class SymbolTable {
   readonly #ranges: readonly { readonly start: number; readonly end: number }[];
 
   /**
+   * The symbols of a file.
+   *
    * @param image the file's name
    * @param functions what addresses resolve to
    * @param objects what only names resolve to

@@ -10,7 +10,9 @@ import { FLAME_GRAPH_SCRIPT } from "./flame_graph_script.ts";
 
 /** Options of {@linkcode flameGraphSvg}. */
 export interface FlameGraphOptions {
+  /** Heading of the picture. */
   readonly title?: string;
+  /** A line below the heading. */
   readonly subtitle?: string;
   /** Width in pixels. */
   readonly width?: number;

@@ -32,13 +32,17 @@ export interface ProfilerOptions {
 
 /** What the samples were. */
 export interface ProfileSummary {
+  /** Samples taken. */
   readonly samples: number;
   /** Samples whose leaf has a symbol (or belongs to a program without symbols, which is named). */
   readonly symbolised: number;
   /** Samples whose stack reaches a known root. */
   readonly rooted: number;
+  /** Samples taken in user mode. */
   readonly userSamples: number;
+  /** Retired instructions when sampling began. */
   readonly firstInstruction: number;
+  /** Retired instructions when it ended. */
   readonly lastInstruction: number;
 }
 
@@ -71,6 +75,7 @@ interface Sample {
 export class Profiler {
   /** The plugin to install on the machine. */
   readonly plugin: AnyPlugin;
+  /** The stacks that were counted. */
   readonly stacks: StackCounts = new StackCounts();
   readonly #options: ProfilerOptions;
   #host: PluginHost | undefined;
@@ -84,6 +89,7 @@ export class Profiler {
   #pending: Sample[] = [];
   #idleSince: { timeNs: number; instructions: number } | undefined;
 
+  /** A profiler that has not been installed yet; use it for one run. */
   constructor(options: ProfilerOptions = {}) {
     this.#options = options;
     this.plugin = definePlugin({
@@ -93,6 +99,7 @@ export class Profiler {
     });
   }
 
+  /** What the samples were, so far. */
   get summary(): ProfileSummary {
     return {
       samples: this.stacks.total,

@@ -11,6 +11,7 @@ import type { DirectoryNode, TreeNode } from "./tree.ts";
 
 /** Where the bytes go: an image file or a buffer. What is never written reads as zero. */
 export interface ImageSink {
+  /** Stores bytes at a byte offset. */
   write(offset: number, bytes: Uint8Array): void;
 }
 
@@ -74,8 +75,11 @@ interface Item {
 
 /** What was written. */
 export interface Ext2Result {
+  /** Bytes of the file system. */
   readonly sizeBytes: number;
+  /** Inodes in use, the reserved ones included. */
   readonly inodesUsed: number;
+  /** Bytes in free blocks. */
   readonly freeBytes: number;
 }
 

@@ -9,7 +9,9 @@
 export interface NodeAttributes {
   /** Permission bits, 0..0o7777. */
   readonly mode: number;
+  /** Owner's user number. */
   readonly uid: number;
+  /** Owner's group number. */
   readonly gid: number;
   /** Modification time in seconds since 1970-01-01 UTC; undefined takes the image's time. */
   readonly mtime: number | undefined;
@@ -17,27 +19,37 @@ export interface NodeAttributes {
 
 /** A regular file of `size` bytes, whose contents `read` returns. */
 export interface FileNode extends NodeAttributes {
+  /** The kind of node. */
   readonly type: "file";
+  /** Bytes. */
   readonly size: number;
+  /** The contents, `size` bytes. */
   read(): Uint8Array;
 }
 
 /** A directory; names are unique by construction and sorted when written. */
 export interface DirectoryNode extends NodeAttributes {
+  /** The kind of node. */
   readonly type: "directory";
+  /** The entries by name. */
   readonly children: Map<string, TreeNode>;
 }
 
 /** A symbolic link to `target`. */
 export interface SymlinkNode extends NodeAttributes {
+  /** The kind of node. */
   readonly type: "symlink";
+  /** What the link says; need not exist. */
   readonly target: string;
 }
 
 /** A character or block device node with Linux device numbers. */
 export interface DeviceNode extends NodeAttributes {
+  /** The kind of node. */
   readonly type: "character" | "block";
+  /** Major device number, 0..4095. */
   readonly major: number;
+  /** Minor device number, 0..1048575. */
   readonly minor: number;
 }
 
