@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { cli, ebp, hlt } from "../arch/i386/x86.ts";
+import { cli, cr0, cr2, cr3, ebp, eflags, hlt } from "../arch/i386/x86.ts";
 import { earlyShow } from "./log.ts";
 import { printk } from "./printk.ts";
 import { printSymbol } from "./symbols.ts";
@@ -44,7 +44,17 @@ export function panicWith(message: usize, frame: usize): void {
   if (!panicking) {
     panicking = true;
     earlyShow(); // if there is no console yet
-    printk(c`\nKernel panic: %s\nBacktrace:\n`, message);
+    printk(c`\nKernel panic: %s\n`, message);
+    printk(
+      c`esp %p ebp %p eflags %p cr0 %p cr2 %p cr3 %p\n`,
+      <u32> frame,
+      <u32> load<usize>(frame),
+      eflags(),
+      cr0(),
+      cr2(),
+      cr3(),
+    );
+    printk(c`Backtrace:\n`);
     printBacktrace(frame);
     printk(c`System halted.\n`);
   }

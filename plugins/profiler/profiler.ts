@@ -51,12 +51,18 @@ export const KERNEL_ROOTS: readonly string[] = [
   "kernel_main",
   "interrupt_handler",
   "syscall_handler",
+  "sysenter_handler",
   "exception_handler",
   "page_fault_handler",
 ];
 
 /** Roots that are entered on behalf of the running process: its user frames go above them. */
-const PROCESS_ROOTS = ["syscall_handler", "exception_handler", "page_fault_handler"];
+const PROCESS_ROOTS = [
+  "syscall_handler",
+  "sysenter_handler",
+  "exception_handler",
+  "page_fault_handler",
+];
 
 const DEFAULT_FREQUENCY = 997;
 /** The guest waits for input when it idles this long, with at most this share of time busy. */
