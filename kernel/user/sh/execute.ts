@@ -7,7 +7,7 @@ import { Arena, arenaNew, arenaReset } from "../lib/arena.ts";
 import { allocate, release } from "../lib/memory.ts";
 import { complain, err, flush } from "../lib/output.ts";
 import { at, duplicate, find, length } from "../lib/string.ts";
-import { close, dup2, execve, exit, fork, O_RDONLY, open, pipe } from "../lib/system.ts";
+import { close, dup2, execve, exit, fork, O_RDONLY, open, pipe, SIGINT } from "../lib/system.ts";
 import { findBuiltin, isSpecial, runBuiltin } from "./builtins.ts";
 import { expandWord, expandWords, expansionFailed, matchesWord } from "./expand.ts";
 import { inputDiscard, inputFromText } from "./input.ts";
@@ -15,6 +15,8 @@ import {
   addProcess,
   announce,
   enterChild,
+  forgetInterrupt,
+  interruptSeen,
   jobControl,
   lastPid,
   newJob,
@@ -44,7 +46,7 @@ import {
   Word,
 } from "./syntax.ts";
 import { FAILED, redirect, restore } from "./redirect.ts";
-import { runExitTrap, runPendingTraps } from "./traps.ts";
+import { runExitTrap, runPendingTraps, signalCame } from "./traps.ts";
 import {
   assign,
   declare,
@@ -113,9 +115,14 @@ export function resetFlow(): void {
   loops = 0;
   calls = 0;
   tested = 0;
+  forgetInterrupt();
 }
 function unwinding(): bool {
-  return breaking > 0 || continuing > 0 || returning || exiting;
+  return breaking > 0 || continuing > 0 || returning || exiting || interrupted();
+}
+/** Ctrl-C takes an interactive shell back to its prompt, out of whatever runs. */
+function interrupted(): bool {
+  return interactiveShell && (interruptSeen || signalCame(SIGINT));
 }
 
 /** Runs a text; returns its status. */
@@ -230,7 +237,7 @@ function leavesLoop(): bool {
     continuing--;
     return continuing > 0;
   }
-  return returning || exiting;
+  return returning || exiting || interrupted();
 }
 
 function runLoop(node: Node): i32 {

@@ -207,6 +207,12 @@ export function pollJobs(): void {
   }
 }
 
+/** Whether Ctrl-C has ended a foreground job since {@link forgetInterrupt}: loops around it end, too. */
+export let interruptSeen: bool = false;
+export function forgetInterrupt(): void {
+  interruptSeen = false;
+}
+
 /** Waits for a foreground job; returns its status. A stopped job stays, a done one is gone. */
 export function waitForeground(job: Job): i32 {
   waitWhileRunning(job, false);
@@ -224,8 +230,10 @@ export function waitForeground(job: Job): i32 {
   const last = job.processes;
   if (last !== null && (last.status & 0x7f) !== 0) {
     const signal = last.status & 0x7f;
-    if (signal === SIGINT) err(c`\n`);
-    else if (signal !== 13) {
+    if (signal === SIGINT) {
+      err(c`\n`);
+      interruptSeen = true;
+    } else if (signal !== 13) {
       err(signalText(signal));
       err(c`\n`);
     }

@@ -38,15 +38,20 @@ export function runPendingTraps(): void {
   if (running) return;
   for (let signal: u32 = 1; signal < SIGNALS; signal++) {
     if (load<u8>(signals_noted() + signal) === 0) continue;
-    store<u8>(signals_noted() + signal, 0);
     const command = load<usize>(COMMANDS + (signal << 2));
-    if (command === 0) continue;
+    if (command === 0) continue; // the shell's own affair, as Ctrl-C at a prompt
+    store<u8>(signals_noted() + signal, 0);
     running = true;
     const status = lastStatus;
     runText(command, length(command));
     setLastStatus(status);
     running = false;
   }
+}
+
+/** Whether a signal came that no command of `trap` waits for. */
+export function signalCame(signal: u32): bool {
+  return load<u8>(signals_noted() + signal) !== 0 && !hasTrap(signal);
 }
 
 /** Forgets a signal that came; whether it had. */
