@@ -5,14 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import {
-  buildKernel,
-  directory,
-  file,
-  put,
-  skeleton,
-  writeExt2,
-} from "../../toolchain/image/mod.ts";
+import { buildKernel, file, put, skeleton, writeExt2 } from "../../toolchain/image/mod.ts";
 import { buildUserProgram, sources } from "../kernel/user_program.ts";
 import { ConsoleSession } from "./console_session.ts";
 import { machineConsole } from "./machine_console.ts";
