@@ -150,7 +150,10 @@ Deno.test("boot: an image that may not be written to is refused, and left alone 
     const snapshot = overture(folder, ["boot", "good.img", "--snapshot"], ["--allow-read"]);
     assert.deepEqual([snapshot.status, snapshot.stderr], [1, "x"]);
     // The README's least permissions.
-    const least = overture(folder, ["boot", "good.img"], ["--allow-read", "--allow-write=good.img"]);
+    const least = overture(folder, ["boot", "good.img"], [
+      "--allow-read",
+      "--allow-write=good.img",
+    ]);
     assert.deepEqual([least.status, least.stderr], [1, "x"]);
   });
 });
