@@ -201,7 +201,9 @@ export class Runtime {
   /** (target, link slot, record) → next record, or 0: leave to the run loop, LINK_SLOT set. */
   branchUnlinked(): number {
     return this.shared("branchUnlinked", [I32, I32, I32], [I32], (f) => {
-      f.get(0).loadAt(segmentOffset(1) + SEGMENT.LIMIT).gtU().if(undefined, false);
+      // A branch that is not taken (link B) retires; the fetch at its end then faults.
+      f.get(0).loadAt(segmentOffset(1) + SEGMENT.LIMIT).gtU();
+      f.get(1).get(2).sub().i32(RECORD.B).ne().and().if(undefined, false);
       f.i32(0).get(2).store(CURRENT).get(0).call(this.#checkBranch).end();
       const entry = f.local();
       this.jumpCacheHit(f, 0, entry);

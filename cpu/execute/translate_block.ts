@@ -108,6 +108,8 @@ export class BlockTranslator {
         if (list.length > 0) break;
         // The instruction goes on in the next page: fetch that, which may fault.
         const here = end - at;
+        // Beyond the segment's limit there is no fetch.
+        if ((address >>> 0) + here > limit) core.raise(13, 0);
         const linear = core.segmentBase(L.CS) + address + here;
         const next = core.memory.translateCode(linear | 0);
         for (let i = 0; i < 16; i++) {

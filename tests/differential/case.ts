@@ -21,6 +21,31 @@ export const REGIONS = {
 export const USER_CS = 0x23;
 export const USER_DS = 0x2b;
 
+/**
+ * The LDT of segmented cases: base, limit in units, and the descriptor's bits 8–23 (limit bits left out). Bases
+ * are near 0, so that addresses of the regions stay good offsets, but for 16-bit segments.
+ */
+export const LDT: readonly (readonly [base: number, limit: number, attributes: number])[] = [
+  [0x10000000, 0x1fff, 0x10fb],
+  [0, 0x10001, 0xd0fb],
+  [0x10, 0xfffff, 0xd0f3],
+  [0, 0xfffff, 0xd0f1],
+  [0, 0x20001, 0xd0f3],
+  [0, 0x20000, 0xd0f7],
+  [0x30000000, 0xfff, 0x10f3],
+  [0, 0x30000, 0xd0f3],
+  [0, 0x2ffff, 0xd0f7],
+  [0x30000000, 0x3ff, 0x10f7],
+  [0, 0xfffff, 0xd0f9],
+  [0xfffff000, 0xfffff, 0xd0f3],
+];
+/** Selector of an LDT entry at RPL 3. */
+export function ldtSelector(index: number): number {
+  return index * 8 + 7;
+}
+/** Selector of the 16-bit code segment. */
+export const CODE16 = 7;
+
 /** Most bytes of code in a case. */
 export const MAX_CODE = 64;
 /** Most patches, and bytes in one. */
@@ -53,7 +78,10 @@ export interface TestCase {
   /** EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly gpr: Uint32Array;
   readonly eflags: number;
+  /** Linear address of the code. */
   readonly eip: number;
+  /** ES CS SS DS FS GS; absent: flat. */
+  readonly segments?: readonly number[];
   readonly patches: readonly Patch[];
   /** FSAVE image, 32-bit protected-mode format; absent: as after FNINIT. */
   readonly fpu?: Uint8Array;

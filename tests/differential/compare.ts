@@ -137,6 +137,7 @@ export function describe(test: TestCase): string {
     const stack = Array.from({ length: 8 }, (_, i) => realText(image.subarray(28), i));
     fpu = `\n  FCW=${words[0]} FSW=${words[1]} FTW=${words[2]} ST: ${stack.join(" ")}`;
   }
+  if (test.segments) fpu += `\n  ES CS SS DS FS GS=${test.segments.map(hex).join(" ")}`;
   const flags = `EFLAGS=${hex(test.eflags)}`;
   return `${test.name}\n  code+${where}: ${code}\n  ${registers} ${flags}${patches}${fpu}`;
 }

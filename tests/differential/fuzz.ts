@@ -10,6 +10,7 @@ import {
   comparable,
   type Pattern,
   pattern,
+  segmentedCase,
   sequenceCase,
   sequencePatterns,
   singleCase,
@@ -64,7 +65,7 @@ function countRow(report: Report, { row }: Pattern, cases: number, before: numbe
   report.rows.set(row.join(" | "), { cases, completed: report.completed - before });
 }
 
-/** Single-instruction cases for each row, then sequences. */
+/** Single-instruction cases for each row, the same in segments that are not flat, then sequences. */
 export async function compareInteger(
   engines: { native: Engine; ours: InterpreterEngine },
   options: { seed: number; count: number; only?: string | undefined },
@@ -80,6 +81,10 @@ export async function compareInteger(
     const before = report.completed;
     await compareCases(cases, engines, { fpu: false, report });
     countRow(report, p, cases.length, before);
+  }
+  for (const p of chosen) {
+    const cases = Array.from({ length: options.count >> 1 }, () => segmentedCase(p, random));
+    await compareCases(cases, engines, { fpu: false, report });
   }
   const middle = sequencePatterns(patterns);
   const lasts: Pattern[] = sequencePatterns(chosen);

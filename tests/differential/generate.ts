@@ -7,7 +7,15 @@
  * @module
  */
 import type { Row } from "../../cpu/isa/row.ts";
-import { type Patch, REGIONS, type TestCase, USER_CS, USER_DS } from "./case.ts";
+import {
+  CODE16,
+  ldtSelector,
+  type Patch,
+  REGIONS,
+  type TestCase,
+  USER_CS,
+  USER_DS,
+} from "./case.ts";
 import type { Random } from "./random.ts";
 import { undefinedFlags } from "./undefined_flags.ts";
 
@@ -98,6 +106,8 @@ export interface Draft {
   target: number | undefined;
   undefinedFlags: number;
   undefinedRegisters: number;
+  /** The code segment has 16-bit operands and addresses. */
+  code16: boolean;
   /** Memory operands at absolute addresses only, nothing that leaves the sequence. */
   readonly sequence: boolean;
 }
@@ -116,6 +126,7 @@ export function draft(random: Random, sequence = false): Draft {
     patches: [],
     eflags,
     target: undefined,
+    code16: false,
     undefinedFlags: 0,
     undefinedRegisters: 0,
     sequence,
@@ -242,8 +253,8 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
   // Prefixes, in any order.
   const prefixes: number[] = [];
   const lock = p.lock && isMemory && random.oneIn(4);
-  if (size66) prefixes.push(0x66);
-  if (!wide) prefixes.push(0x67);
+  if (size66 !== d.code16) prefixes.push(0x66);
+  if (!wide !== d.code16) prefixes.push(0x67);
   if (lock) prefixes.push(0xf0);
   if (!d.sequence && random.oneIn(60)) prefixes.push(0xf0);
   if (random.oneIn(8)) {
@@ -511,6 +522,38 @@ export function singleCase(p: Pattern, random: Random): TestCase {
   }
 }
 
+/** Segments for each register by selector; the bases of 32-bit ones keep addresses of the regions good. */
+const CODE_SEGMENTS = [CODE16, CODE16, ldtSelector(1), ldtSelector(10), USER_CS];
+const DATA_SEGMENTS = [2, 3, 4, 5, 7, 8, 11].map(ldtSelector).concat(
+  USER_DS,
+  USER_DS,
+  ldtSelector(1),
+);
+const STACK_SEGMENTS = [6, 6, 7, 8, 9, 2].map(ldtSelector).concat(USER_DS);
+
+/** A case with one instruction in segments that are not flat. */
+export function segmentedCase(p: Pattern, random: Random): TestCase {
+  for (;;) {
+    const d = draft(random);
+    const segments = [DATA_SEGMENTS, CODE_SEGMENTS, STACK_SEGMENTS, DATA_SEGMENTS, DATA_SEGMENTS, [
+      0,
+    ]]
+      .map((list) => random.pick(list));
+    d.code16 = segments[1] === CODE16;
+    const out: number[] = [];
+    if (!instruction(p, d, out)) continue;
+    const made = finish(p, d, out);
+    const named = { ...made, name: `segmented … ${made.name}`, segments };
+    // What silicon has on the stack below ESP when the target of a call is beyond the limit; half of a pushed
+    // selector's slot.
+    if (!/^(call|pushSegment)/.test(p.operation)) return named;
+    return {
+      ...named,
+      undefinedMemory: { start: REGIONS.stack.start, bytes: REGIONS.stack.bytes },
+    };
+  }
+}
+
 /** Places the code; some of it across or at the end of a page. */
 export function finish(p: Pattern, d: Draft, code: readonly number[]): TestCase {
   const { random } = d;
@@ -539,7 +582,7 @@ function mapped(address: number, bytes: number): boolean {
 
 /** Operations that leave a sequence, change segments or the stack pointer beyond repair. */
 const NOT_IN_SEQUENCE =
-  /^(j|call|ret|iret|loop|int|pop|push|enter|leave|bound|into|hlt|cli|sti|in|out|ud|lgdt|lidt|ll|lm|lt|clts|inv|wb|mov(To|From)|wrmsr|rdmsr|sys|load|salc$|daa|das|aa|div|idiv|xlat)/;
+  /^(j|call|ret|iret|loop|int|pop|push|enter|leave|bound|into|hlt|cli|sti|in|out|ud|lgdt|lidt|ll|lm|lt|clts|inv|wb|mov(To|From)|wrmsr|rdmsr|sys|load|salc$|lar|lsl|ver|daa|das|aa|div|idiv|xlat)/;
 
 /** Patterns that may stand in the middle of a sequence. */
 export function sequencePatterns(patterns: readonly Pattern[]): Pattern[] {

@@ -26,9 +26,11 @@ import { createMemoryUnit } from "../../cpu/memory/mod.ts";
 import * as L from "../../cpu/state/layout.ts";
 import {
   background,
+  CODE16,
   type Engine,
   type FpuOutcome,
   initialFpu,
+  LDT,
   type Outcome,
   REGIONS,
   type TestCase,
@@ -45,6 +47,8 @@ const PAGE_TABLES = 0x2000;
 /** The GDT: physical, and its linear address, for the supervisor only. */
 const GDT = 0x8000;
 const GDT_LINEAR = 0xc0000000;
+/** The LDT is behind it. */
+const LDT_OFFSET = 0x100;
 /** Page table entry bits. */
 const PRESENT = 1;
 const WRITABLE_BIT = 2;
@@ -118,6 +122,7 @@ export class InterpreterEngine implements Engine {
     core.i32[L.CR3 >> 2] = PAGE_DIRECTORY;
     core.i32[L.GDTR_BASE >> 2] = GDT_LINEAR | 0;
     core.i32[L.GDTR_LIMIT >> 2] = 0x2f;
+    core.setSegment(L.LDTR, 0x28, (GDT_LINEAR + LDT_OFFSET) | 0, LDT.length * 8 - 1, 0x82);
     core.memory.flush();
   }
 
@@ -141,6 +146,13 @@ export class InterpreterEngine implements Engine {
       }
     }
     map(GDT_LINEAR, GDT, WRITABLE_BIT);
+    for (const [i, [base, limit, attributes]] of LDT.entries()) {
+      const at = GDT + LDT_OFFSET + i * 8;
+      view.setUint32(at, ((base << 16) | (limit & 0xffff)) >>> 0, true);
+      const high = (base & 0xff000000) | (limit & 0xf0000) | (attributes << 8) |
+        ((base >>> 16) & 0xff);
+      view.setUint32(at + 4, high >>> 0, true);
+    }
     for (const [selector, high] of [[USER_CS, 0x00cffb00], [USER_DS, 0x00cff300]] as const) {
       view.setUint32(GDT + (selector & ~7), 0xffff, true);
       view.setUint32(GDT + (selector & ~7) + 4, high, true);
@@ -192,6 +204,17 @@ export class InterpreterEngine implements Engine {
     };
   }
 
+  #setSegment(segment: number, selector: number): void {
+    const { core } = this;
+    const entry = selector & 4 ? LDT[selector >> 3] : undefined;
+    if (entry) {
+      const [base, limit, attributes] = entry;
+      const bytes = attributes & 0x8000 ? limit * 0x1000 + 0xfff : limit;
+      core.setSegment(segment, selector, base, bytes, attributes);
+    } else if (selector === 0) core.setSegment(segment, 0, 0, 0, 0);
+    else core.setSegment(segment, selector, 0, 0xffffffff, segment === L.CS ? 0xc0fb : 0xc0f3);
+  }
+
   /** Puts a case in place; returns what memory holds before it runs. */
   #load(test: TestCase): Uint32Array {
     const { core } = this;
@@ -212,9 +235,9 @@ export class InterpreterEngine implements Engine {
     core.eflags = test.eflags;
     core.eip = test.eip;
     core.cpl = 3;
-    core.setSegment(L.CS, USER_CS, 0, 0xffffffff, 0xc0fb);
-    for (const s of [L.ES, L.SS, L.DS]) core.setSegment(s, USER_DS, 0, 0xffffffff, 0xc0f3);
-    for (const s of [L.FS, L.GS]) core.setSegment(s, 0, 0, 0, 0);
+    const selectors = test.segments ?? [USER_DS, USER_CS, USER_DS, USER_DS, 0, 0];
+    for (const [segment, selector] of selectors.entries()) this.#setSegment(segment, selector);
+    if (selectors[L.CS] === CODE16) core.eip = test.eip - REGIONS.code.start;
     core.updateMode();
     writeFpu(core, test.fpu ?? initialFpu());
     return new Uint32Array(image.buffer);

@@ -17,7 +17,8 @@ import {
   type TestCase,
 } from "./case.ts";
 
-const TEST_BYTES = 48 + MAX_CODE + FPU_IMAGE_BYTES + MAX_PATCHES * (8 + MAX_PATCH_BYTES);
+const HEAD_BYTES = 72;
+const TEST_BYTES = HEAD_BYTES + MAX_CODE + FPU_IMAGE_BYTES + MAX_PATCHES * (8 + MAX_PATCH_BYTES);
 const MAX_DIFFERENCES = 64;
 const FXSAVE_BYTES = 160;
 const OUTCOME_BYTES = 16 + 32 + 8 + 24 + 4 + FXSAVE_BYTES + MAX_DIFFERENCES * 8;
@@ -166,9 +167,10 @@ function encode(test: TestCase, out: Uint8Array<ArrayBuffer>, at: number): void 
   view.setUint32(36, test.eip, true);
   view.setUint32(40, test.code.length, true);
   view.setUint32(44, test.patches.length, true);
-  out.set(test.code, at + 48);
-  out.set(test.fpu ?? initialFpu(), at + 48 + MAX_CODE);
-  let offset = 48 + MAX_CODE + FPU_IMAGE_BYTES;
+  for (let i = 0; i < 6; i++) view.setUint32(48 + i * 4, test.segments?.[i] ?? 0, true);
+  out.set(test.code, at + HEAD_BYTES);
+  out.set(test.fpu ?? initialFpu(), at + HEAD_BYTES + MAX_CODE);
+  let offset = HEAD_BYTES + MAX_CODE + FPU_IMAGE_BYTES;
   for (const { address, bytes } of test.patches) {
     view.setUint32(offset, address, true);
     view.setUint32(offset + 4, bytes.length, true);

@@ -33,6 +33,7 @@ struct patch { u32 address, length; u8 bytes[16]; };
 struct test {
   u32 gpr[8]; /* EAX ECX EDX EBX ESP EBP ESI EDI */
   u32 eflags, eip, length, patches;
+  u32 segments[6]; /* ES CS SS DS FS GS; CS 0: flat segments and the x87 state of the case */
   u8 code[MAX_CODE];
   u8 fpu[108];
   struct patch patch[MAX_PATCHES];
@@ -92,6 +93,27 @@ extern void restore(void);
 u32 caseEip, caseEsp, caseFlags;
 /* FRSTOR waits, so FNINIT comes first. FRSTOR, MOV and JMP change no flag. POPF sets NT and ID, which a return from a signal handler leaves alone. */
 __asm__("trampoline: fninit; frstor fpuImage; movl $caseFlags, %esp; popfl; movl caseEsp, %esp; jmp *caseEip\nrestore: movl $173, %eax; int $0x80");
+
+/* The LDT of segmented cases; as case.ts has it. Flags: see struct user_desc in Linux <asm/ldt.h>. */
+#define BITS32 1u
+#define DOWN (1u << 1)
+#define CODE_SEGMENT (2u << 1)
+#define LESS (1u << 3) /* read-only data, execute-only code */
+#define PAGES (1u << 4)
+static const struct { u32 base, limit, flags; } ldt[] = {
+  { CODE, 0x1fff, CODE_SEGMENT },
+  { 0, 0x10001, CODE_SEGMENT | BITS32 | PAGES },
+  { 0x10, 0xfffff, BITS32 | PAGES },
+  { 0, 0xfffff, BITS32 | PAGES | LESS },
+  { 0, 0x20001, BITS32 | PAGES },
+  { 0, 0x20000, BITS32 | PAGES | DOWN },
+  { STACK, 0xfff, 0 },
+  { 0, 0x30000, BITS32 | PAGES },
+  { 0, 0x2ffff, BITS32 | PAGES | DOWN },
+  { STACK, 0x3ff, DOWN },
+  { 0, 0xfffff, CODE_SEGMENT | BITS32 | PAGES | LESS },
+  { 0xfffff000u, 0xfffff, BITS32 | PAGES },
+};
 
 static const struct { u32 at, bytes; } regions[] = {
   { CODE, CODE_BYTES }, { DATA, DATA_BYTES }, { STACK, STACK_BYTES }, { LOW, LOW_BYTES },
@@ -155,7 +177,9 @@ static void background(void) {
 static void handler(int signal, void *info, struct ucontext *context) {
   struct context *m = &context->machine;
   (void)info;
-  if (signal == 14) {
+  /* A return from the handler keeps NT and ID as they are here. */
+  __asm__ volatile("pushl $0x202; popfl" : : : "memory", "cc");
+  if (signal == 14 && running && shared->tests[shared->index].segments[1] == 0) {
     /* One case in two ticks of the timer is stuck; the tick may also have hit this handler itself. */
     if (m->eip - (u32)CODE >= CODE_BYTES && m->eip >= 0x70000000u) return;
     if (!running || ticked != shared->index) { ticked = shared->index; return; }
@@ -178,6 +202,12 @@ static void handler(int signal, void *info, struct ucontext *context) {
   caseEsp = t->gpr[4]; m->ebp = t->gpr[5]; m->esi = t->gpr[6]; m->edi = t->gpr[7];
   caseFlags = t->eflags; m->eflags = 0x202; m->eip = (u32)trampoline; caseEip = t->eip;
   m->cs = 0x23; m->ds = m->es = m->ss = 0x2b; m->fs = m->gs = 0;
+  if (t->segments[1]) {
+    m->es = t->segments[0]; m->cs = t->segments[1]; m->ss = t->segments[2];
+    m->ds = t->segments[3]; m->fs = t->segments[4]; m->gs = t->segments[5];
+    m->esp = t->gpr[4]; m->eflags = t->eflags;
+    m->eip = t->segments[1] == 7 ? t->eip - CODE : t->eip;
+  }
 }
 
 static int map(u32 at, u32 bytes, int protection, int flags) {
@@ -234,6 +264,10 @@ void start(void) {
     memcpy((void *)(BACKUP + r * 0x10000 + 0x8000), (void *)regions[r].at, regions[r].bytes);
   }
   fillRegion(READ_ONLY, READ_ONLY_BYTES);
+  for (u32 i = 0; i < sizeof ldt / sizeof *ldt; i++) {
+    u32 entry[4] = { i, ldt[i].base, ldt[i].limit, ldt[i].flags };
+    if (call(123, 0x11, (u32)entry, sizeof entry, 0, 0, 0) != 0) quit(4);
+  }
   call(125, READ_ONLY, READ_ONLY_BYTES, 1, 0, 0, 0);
   writeAll(&haveLow, 4);
   for (;;) {

@@ -49,16 +49,23 @@ const jumpIndirect: Semantics = {
   },
 };
 
+/** Pushes the return address of a call; #SS goes before the #GP of a target beyond the limit, as in silicon. */
+function pushChecked(x: Emitter, from: number, target: number): void {
+  const size = x.operandSize;
+  const linear = x.stackLinear(-size, size, true);
+  x.checkTarget(target).writeLinear(linear, size, from).adjustStack(-size);
+}
+
 const call: Semantics = {
   ends: true,
   stack: true,
   emit(x: Emitter): void {
     const [target, from] = [x.local(), x.local()];
     x.field(RECORD.IMMEDIATE).f.set(target);
-    x.checkTarget(target);
     returnAddress(x);
     x.f.set(from);
-    x.push(from, x.operandSize).branch(RECORD.A, () => x.f.get(target));
+    pushChecked(x, from, target);
+    x.branch(RECORD.A, () => x.f.get(target));
   },
 };
 
@@ -68,10 +75,10 @@ const callIndirect: Semantics = {
   emit(x: Emitter): void {
     const [target, from] = [x.local(), x.local()];
     x.read(0).f.set(target);
-    x.checkTarget(target);
     returnAddress(x);
     x.f.set(from);
-    x.push(from, x.operandSize).jump(target);
+    pushChecked(x, from, target);
+    x.jump(target);
   },
 };
 
@@ -281,7 +288,7 @@ const popFlags: Semantics = {
     x.forgetFlags();
     x.nextEip().f.set(after);
     leaveIfEvent(x, after, false);
-    x.branch(RECORD.A, () => f.get(after));
+    x.branch(RECORD.B, () => f.get(after));
   },
 };
 
@@ -310,7 +317,7 @@ const setInterruptFlag: Semantics = {
     f.get(was).eqz().if();
     leaveIfEvent(x, after, true);
     f.end();
-    x.branch(RECORD.A, () => f.get(after));
+    x.branch(RECORD.B, () => f.get(after));
   },
 };
 
