@@ -67,7 +67,7 @@ function countRow(report: Report, { row }: Pattern, cases: number, before: numbe
 
 /** Single-instruction cases for each row, the same in segments that are not flat, then sequences. */
 export async function compareInteger(
-  engines: { native: Engine; ours: InterpreterEngine },
+  engines: { native: NativeEngine; ours: InterpreterEngine },
   options: { seed: number; count: number; only?: string | undefined },
 ): Promise<Report> {
   const report = newReport();
@@ -82,7 +82,7 @@ export async function compareInteger(
     await compareCases(cases, engines, { fpu: false, report });
     countRow(report, p, cases.length, before);
   }
-  for (const p of chosen) {
+  for (const p of engines.native.hasLdt ? chosen : []) {
     const cases = Array.from({ length: options.count >> 1 }, () => segmentedCase(p, random));
     await compareCases(cases, engines, { fpu: false, report });
   }
@@ -130,7 +130,7 @@ async function main(): Promise<void> {
     console.error(native.missing);
     Deno.exit(1);
   }
-  const ours = new InterpreterEngine();
+  const ours = new InterpreterEngine(native.hasLow);
   const started = performance.now();
   const compareAll = Deno.args.includes("--x87") ? compareX87 : compareInteger;
   const report = await compareAll({ native, ours }, {

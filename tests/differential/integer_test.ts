@@ -16,7 +16,7 @@ Deno.test("integer instructions do what the native processor does", async () => 
     return;
   }
   await using engine = native;
-  const ours = new InterpreterEngine();
+  const ours = new InterpreterEngine(engine.hasLow);
   const report = await compareInteger({ native: engine, ours }, { seed: 20261123, count: 120 });
   const first = report.differences.slice(0, 5)
     .map(({ test, text }) => `${describe(test)}\n    ${text.join("\n    ")}`);

@@ -68,7 +68,8 @@ export class InterpreterEngine implements Engine {
   #errorCode = 0;
   #address = 0;
 
-  constructor() {
+  /** `low`: with the region within reach of 16-bit addresses, if the native engine has it. */
+  constructor(low = true) {
     const core = new Core({
       ramBytes: RAM,
       bus: {
@@ -115,7 +116,7 @@ export class InterpreterEngine implements Engine {
       if (name === "code") this.#initial.fill(0xcc, at, at + bytes);
       else this.#initial.set(background(start, bytes), at);
     }
-    this.#tables();
+    this.#tables(low);
     core.u8.set(this.#initial, L.RAM_BASE);
     // PG, WP, NE, ET, MP, PE.
     core.i32[L.CR0 >> 2] = 0x80010033 | 0;
@@ -127,7 +128,7 @@ export class InterpreterEngine implements Engine {
   }
 
   /** Page tables and a GDT with the user's two segments. */
-  #tables(): void {
+  #tables(low: boolean): void {
     const view = new DataView(this.#initial.buffer);
     let table = PAGE_TABLES;
     const map = (linear: number, physical: number, bits: number): void => {
@@ -140,6 +141,7 @@ export class InterpreterEngine implements Engine {
       view.setUint32(at + ((linear >>> 12) & 0x3ff) * 4, physical | PRESENT | bits, true);
     };
     for (const [name, { start, bytes, writable }] of Object.entries(REGIONS)) {
+      if (name === "low" && !low) continue;
       for (let offset = 0; offset < bytes; offset += 0x1000) {
         const at = PHYSICAL[name as keyof typeof PHYSICAL] + offset;
         map(start + offset, at, USER | (writable ? WRITABLE_BIT : 0));

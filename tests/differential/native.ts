@@ -100,6 +100,8 @@ export class NativeEngine implements Engine, AsyncDisposable {
   readonly name = "native";
   /** Whether the region within reach of 16-bit addresses is mapped. */
   hasLow = false;
+  /** Whether the kernel let it have an LDT, for segmented cases. */
+  hasLdt = false;
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
@@ -114,7 +116,9 @@ export class NativeEngine implements Engine, AsyncDisposable {
   /** Reads the program's first word. */
   async greet(): Promise<void> {
     const bytes = await this.#read(4);
-    this.hasLow = bytes[0] === 1;
+    const have = bytes[0] as number;
+    this.hasLow = (have & 1) !== 0;
+    this.hasLdt = (have & 2) !== 0;
   }
 
   async run(cases: readonly TestCase[]): Promise<Outcome[]> {
