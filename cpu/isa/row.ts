@@ -1,7 +1,7 @@
 /**
  * The notation of the instruction table.
  *
- * A row is `[opcode, operation, operands, attributes]`.
+ * A row is `[opcode, operation, operands, attributes, feature]`.
  *
  * Opcode: bytes in hexadecimal, mandatory prefix first ("F3 0F BC"). "/5": the reg field of ModRM selects;
  * "/5 m" memory only, "/5 r" register only. "50+r": the low three bits are a register. In the x87 maps
@@ -22,7 +22,13 @@
  *   STi           x87 stack register: field A of the record is i
  *   AL AX eAX CL DX   fixed registers
  *
- * Attributes, letters: L may be locked (with a memory destination); E ends the block.
+ *   P Q N         MMX register of ModRM.reg; MMX register or memory; MMX register of ModRM.rm. Sizes d q
+ *   V W U         XMM register of ModRM.reg; XMM register or memory; XMM register of ModRM.rm. Sizes d q x
+ *
+ * Attributes, letters: L may be locked (with a memory destination); E ends the block; A 16-byte memory
+ * operand must be aligned.
+ *
+ * Feature: what a processor must have for the encoding to exist; absent where all have it.
  * @module
  */
 
@@ -32,4 +38,5 @@ export type Row = readonly [
   operation: string,
   operands?: string,
   attributes?: string,
+  feature?: string,
 ];
