@@ -90,9 +90,9 @@ export class FlagsEmitter extends OperandEmitter {
     const f = this.f;
     const result = this.local();
     const aux = this.local();
-    this.#pushResult();
+    this.pushResult();
     f.set(result);
-    this.#pushAux();
+    this.pushAux();
     f.i32(0x3fffffff).and();
     f.get(carry).i32(31).shl().or().get(carry).get(overflow).xor().i32(30).shl().or().set(aux);
     return this.setFlags(result, aux);
@@ -117,35 +117,35 @@ export class FlagsEmitter extends OperandEmitter {
     this.condition(10);
     f.set(parity);
     f.get(zeroIfZero).i32(0).ne().set(result);
-    this.#pushAux();
+    this.pushAux();
     f.i32(0xc0000008 | 0).and().get(sign).or();
     f.get(result).i32(1).xor().get(parity).xor().i32(8).shl().or().set(aux);
     return this.setFlags(result, aux);
   }
-  #pushResult(): void {
+  protected pushResult(): void {
     if (this.flagsResult >= 0) this.f.get(this.flagsResult);
     else this.f.loadAt(FLAGS_RESULT);
   }
-  #pushAux(): void {
+  protected pushAux(): void {
     if (this.flagsAux >= 0) this.f.get(this.flagsAux);
     else this.f.loadAt(FLAGS_AUX);
   }
   /** Pushes CF as 0 or 1. */
   carry(): this {
-    this.#pushAux();
+    this.pushAux();
     this.f.i32(31).shrU();
     return this;
   }
   /** Pushes OF as 0 or 1. */
   overflow(): this {
-    this.#pushAux();
-    this.#pushAux();
+    this.pushAux();
+    this.pushAux();
     this.f.i32(1).shl().xor().i32(31).shrU();
     return this;
   }
   /** Pushes AF as 0 or 1. */
   adjust(): this {
-    this.#pushAux();
+    this.pushAux();
     this.f.i32(3).shrU().i32(1).and();
     return this;
   }
@@ -160,23 +160,23 @@ export class FlagsEmitter extends OperandEmitter {
         this.carry();
         break;
       case 2:
-        this.#pushResult();
+        this.pushResult();
         f.eqz();
         break;
       case 3:
-        this.#pushResult();
+        this.pushResult();
         f.eqz();
         this.carry();
         f.or();
         break;
       case 4:
-        this.#pushResult();
-        this.#pushAux();
+        this.pushResult();
+        this.pushAux();
         f.i32(31).shl().xor().i32(31).shrU();
         break;
       case 5:
-        this.#pushResult();
-        this.#pushAux();
+        this.pushResult();
+        this.pushAux();
         f.i32(8).shrU().xor().i32(0xff).and().op("i32.popcnt").i32(1).and().eqz();
         break;
       case 6:
@@ -184,7 +184,7 @@ export class FlagsEmitter extends OperandEmitter {
         break;
       default:
         this.#less();
-        this.#pushResult();
+        this.pushResult();
         f.eqz().or();
     }
     if (code & 1) f.eqz();
@@ -192,12 +192,12 @@ export class FlagsEmitter extends OperandEmitter {
   }
   #less(): void {
     // SF ^ OF
-    this.#pushResult();
-    this.#pushAux();
+    this.pushResult();
+    this.pushAux();
     this.f.i32(31).shl().xor();
-    this.#pushAux();
+    this.pushAux();
     this.f.xor();
-    this.#pushAux();
+    this.pushAux();
     this.f.i32(1).shl().xor().i32(31).shrU();
   }
   /** Pushes all of EFLAGS. */

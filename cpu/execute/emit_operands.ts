@@ -24,8 +24,8 @@ export class OperandEmitter {
   readonly runtime: Runtime;
   /** A local that is added to the memory operand's offset before segmentation (bit strings), or −1. */
   addressDelta = -1;
-  #linear = -1;
-  #host = -1;
+  protected linearLocal = -1;
+  protected hostLocal = -1;
 
   /** The loop that the handler is a case of, if it is. */
   protected readonly loop: Loop | undefined;
@@ -45,17 +45,17 @@ export class OperandEmitter {
   }
   /** Size of operand `index` in bytes. */
   size(index: number): Size {
-    return this.#operand(index).size as Size;
+    return this.operand(index).size as Size;
   }
   isMemory(index: number): boolean {
-    const { kind } = this.#operand(index);
+    const { kind } = this.operand(index);
     return kind !== "register" && kind !== "immediate";
   }
   /** A fresh local; its value is undefined. */
   local(type: number = I32): number {
     return this.loop ? this.loop.locals.take(this.f, type) : this.f.local(type);
   }
-  #operand(index: number): Operand {
+  protected operand(index: number): Operand {
     const operand = this.form.operands[index];
     if (operand === undefined) throw new Error(`${this.form.operation}: no operand ${index}`);
     return operand;
@@ -84,13 +84,13 @@ export class OperandEmitter {
 
   /** Pushes operand `index`. */
   read(index: number): this {
-    const operand = this.#operand(index);
+    const operand = this.operand(index);
     switch (operand.kind) {
       case "register":
         if (operand.fixed !== undefined) this.register(operand.fixed, operand.size as Size);
         else {
           this.field(index === 0 ? RECORD.A : RECORD.B);
-          this.#loadSized(operand.size as Size);
+          this.loadSized(operand.size as Size);
         }
         break;
       case "immediate":
@@ -98,7 +98,7 @@ export class OperandEmitter {
         break;
       default:
         this.linear(index, operand.size, false);
-        this.readLinear(this.#linear, operand.size as Size);
+        this.readLinear(this.linearLocal, operand.size as Size);
     }
     return this;
   }
@@ -120,22 +120,22 @@ export class OperandEmitter {
   }
   /** Writes a local to operand `index`. */
   write(index: number, value: number): this {
-    const operand = this.#operand(index);
+    const operand = this.operand(index);
     if (operand.kind === "register" && operand.fixed !== undefined) {
       this.setRegister(operand.fixed, value, operand.size as Size);
     } else if (operand.kind === "register") {
       this.field(index === 0 ? RECORD.A : RECORD.B);
       this.f.get(value);
-      this.#storeSized(operand.size as Size);
+      this.storeSized(operand.size as Size);
     } else {
       this.linear(index, operand.size, true);
-      this.writeLinear(this.#linear, operand.size as Size, value);
+      this.writeLinear(this.linearLocal, operand.size as Size, value);
     }
     return this;
   }
   /** Reads operand `index` into a local, with the promise that `modifyWrite` cannot fault. */
   readModify(index: number, into: number): this {
-    const operand = this.#operand(index);
+    const operand = this.operand(index);
     const f = this.f;
     if (operand.kind === "register") {
       this.read(index);
@@ -145,28 +145,28 @@ export class OperandEmitter {
     const size = operand.size as Size;
     this.linear(index, size, true);
     const entry = this.local();
-    this.#host = entry;
-    this.#lookup(TLB_WRITE, this.#linear, size, entry);
+    this.hostLocal = entry;
+    this.lookup(TLB_WRITE, this.linearLocal, size, entry);
     f.if(undefined, false);
-    f.get(this.#linear);
+    f.get(this.linearLocal);
     this.record();
     f.call(this.runtime.slowReadForWrite(size)).set(into).i32(0).set(entry);
     f.else();
-    f.get(this.#linear).get(entry).add().tee(entry);
-    this.#loadSized(size);
+    f.get(this.linearLocal).get(entry).add().tee(entry);
+    this.loadSized(size);
     f.set(into).end();
     return this;
   }
   /** Writes a local to the operand that `readModify` read. */
   modifyWrite(index: number, value: number): this {
-    const operand = this.#operand(index);
+    const operand = this.operand(index);
     const f = this.f;
     if (operand.kind === "register") return this.write(index, value);
     const size = operand.size as Size;
-    f.get(this.#host).if(undefined, true);
-    f.get(this.#host).get(value);
-    this.#storeSized(size);
-    f.else().get(this.#linear).get(value);
+    f.get(this.hostLocal).if(undefined, true);
+    f.get(this.hostLocal).get(value);
+    this.storeSized(size);
+    f.else().get(this.linearLocal).get(value);
     this.record();
     f.call(this.runtime.slowWrite(size)).end();
     return this;
@@ -175,7 +175,7 @@ export class OperandEmitter {
   /** Pushes the effective address (offset) of the memory operand, as LEA has it. */
   offset(index: number): this {
     const f = this.f;
-    const { kind, fixed } = this.#operand(index);
+    const { kind, fixed } = this.operand(index);
     if (fixed !== undefined) this.register(fixed);
     else f.get(0).memory("i32.load16_u", RECORD.BASE).load();
     if (kind !== "base") {
@@ -196,33 +196,33 @@ export class OperandEmitter {
    * segment checks for an access of `size` bytes.
    */
   linear(index: number, size: number, write: boolean): number {
-    if (this.#linear < 0) this.#linear = this.local();
+    if (this.linearLocal < 0) this.linearLocal = this.local();
     if (this.addressDelta >= 0) {
       this.offset(index);
-      if (this.#operand(index).kind === "segmented") {
+      if (this.operand(index).kind === "segmented") {
         this.recordSegmentCheck(size, write);
       }
-      this.f.set(this.#linear);
-    } else if (this.#operand(index).kind === "segmented") {
+      this.f.set(this.linearLocal);
+    } else if (this.operand(index).kind === "segmented") {
       this.record();
-      this.f.i32(size).i32(write ? 2 : 1).call(this.runtime.segmented()).set(this.#linear);
+      this.f.i32(size).i32(write ? 2 : 1).call(this.runtime.segmented()).set(this.linearLocal);
     } else {
       this.offset(index);
-      this.f.set(this.#linear);
+      this.f.set(this.linearLocal);
     }
-    return this.#linear;
+    return this.linearLocal;
   }
   /** Pushes memory at the linear address in a local. 8 bytes push an i64. */
   readLinear(linear: number, size: Size | 8): this {
     const f = this.f;
     const entry = this.local();
-    this.#lookup(TLB_READ, linear, size, entry);
+    this.lookup(TLB_READ, linear, size, entry);
     f.if(size === 8 ? I64 : I32, false);
     f.get(linear);
     this.record();
     f.call(this.runtime.slowRead(size)).else();
     f.get(linear).get(entry).add();
-    this.#loadSized(size);
+    this.loadSized(size);
     f.end();
     return this;
   }
@@ -230,13 +230,13 @@ export class OperandEmitter {
   writeLinear(linear: number, size: Size | 8, value: number): this {
     const f = this.f;
     const entry = this.local();
-    this.#lookup(TLB_WRITE, linear, size, entry);
+    this.lookup(TLB_WRITE, linear, size, entry);
     f.if(undefined, false);
     f.get(linear).get(value);
     this.record();
     f.call(this.runtime.slowWrite(size)).else();
     f.get(linear).get(entry).add().get(value);
-    this.#storeSized(size);
+    this.storeSized(size);
     f.end();
     return this;
   }
@@ -248,17 +248,17 @@ export class OperandEmitter {
     return this;
   }
   /** Loads the TLB entry; pushes non-zero when the fast path does not apply. */
-  #lookup(table: number, linear: number, size: Size | 8, entry: number): void {
+  protected lookup(table: number, linear: number, size: Size | 8, entry: number): void {
     const f = this.f;
     f.loadAt(table).get(linear).i32(10).shrU().i32(0x3ffffc).and().add().load().tee(entry);
     if (size > 1) f.get(linear).or();
     f.i32(size > 1 ? size - 1 : 1).and();
   }
-  #loadSized(size: Size | 8): void {
+  protected loadSized(size: Size | 8): void {
     if (size === 8) this.f.memory("i64.load");
     else this.f.memory(size === 4 ? "i32.load" : size === 2 ? "i32.load16_u" : "i32.load8_u");
   }
-  #storeSized(size: Size | 8): void {
+  protected storeSized(size: Size | 8): void {
     if (size === 8) this.f.memory("i64.store");
     else this.f.memory(size === 4 ? "i32.store" : size === 2 ? "i32.store16" : "i32.store8");
   }
