@@ -168,3 +168,18 @@ Deno.test("a triple fault shuts down and stays so until reset", () => {
   assert.equal(machine.cpu.registers.get("eip"), 0xfff0);
   assert.equal(machine.cpu.registers.get("edx"), 0x652);
 });
+
+Deno.test("an interrupt right behind a branch does not become the branch's target", () => {
+  // sti; mov ecx, 3; again: jmp next; next: dec ecx; jnz again; hlt
+  const code = [0xfb, 0xb9, 3, 0, 0, 0, 0xeb, 0, 0x49, 0x75, 0xfb, HLT];
+  for (const executed of [3, 5]) {
+    const machine = new Machine(code, [IRET]);
+    machine.cpu.run(executed); // ends with the branch done, the first time that it is taken
+    const from = machine.cpu.registers.get("eip") - CODE;
+    machine.cpu.setInterruptLine(true);
+    const before = machine.cpu.instructions;
+    assert.deepEqual(machine.finish().events(), [[0x20, from]]);
+    // 9 instructions behind the first two, HLT and IRET.
+    assert.equal(machine.cpu.instructions - before, 2 + 9 + 1 + 1 - executed);
+  }
+});

@@ -380,6 +380,8 @@ export class Engine implements CodeCache {
     const { i32 } = core;
     i32[L.BUDGET >> 2] = budget;
     i32[L.BUDGET_START >> 2] = budget;
+    // A branch that ended the last stretch may have been followed by an interrupt: its target is another block.
+    i32[L.LINK_SLOT >> 2] = 0;
     let faulted = false;
     let dead = 0;
     try {
