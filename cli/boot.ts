@@ -12,7 +12,11 @@ import { Session } from "./session.ts";
 /** Options that boot and profile share. */
 export function machineOptions(command: Command): Command {
   return command
-    .option("--kernel <file>", "boot this kernel instead of the image's /boot/kernel")
+    .option(
+      "--kernel <file>",
+      "boot this kernel (Multiboot, Linux bzImage) instead of the image's /boot/kernel",
+    )
+    .option("--initrd <file>", "the Linux kernel's initial RAM disk")
     .option("--append <text>", 'more of the kernel\'s command line, like "init=/bin/bash"')
     .option("--ram <size>", "memory of the machine, like 64M", "128M")
     .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
@@ -33,7 +37,10 @@ export function machineOptions(command: Command): Command {
 export function bootCommand(setExitCode: (code: number) => void): Command {
   const command = new Command("boot")
     .description("boot a disk image; the terminal is the guest's serial console")
-    .argument("[image]", "the image (default: ours, built and cached; its changes are not kept)")
+    .argument(
+      "[image]",
+      "the image; without it and --kernel ours, built and cached, whose changes are not kept",
+    )
     .option(
       "--clock <kind>",
       "virtual: runs repeat; wall: tied to real time (default on a terminal)",
@@ -47,6 +54,7 @@ Examples:
   boot
   boot disk.img --snapshot --ram 64M
   boot disk.img --append "init=/bin/bash"
+  boot --kernel vmlinuz --initrd initrd.img --append console=ttyS0
   boot disk.img --plugin ./my_plugin.ts,key=value`,
     );
   machineOptions(command as unknown as Command);
@@ -58,6 +66,7 @@ Examples:
 
 interface BootOptions {
   readonly kernel?: string;
+  readonly initrd?: string;
   readonly append?: string;
   readonly ram: string;
   readonly snapshot?: boolean;
@@ -75,6 +84,7 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
     image,
     cache: options.cache,
     kernel: options.kernel,
+    initrd: options.initrd,
     append: options.append,
     ramBytes: parseSize(options.ram),
     snapshot: options.snapshot ?? false,

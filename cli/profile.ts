@@ -48,6 +48,7 @@ Examples:
 
 interface ProfileOptions {
   readonly kernel?: string;
+  readonly initrd?: string;
   readonly append?: string;
   readonly ram: string;
   readonly plugin: string[];
@@ -81,6 +82,7 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
     image,
     cache: options.cache,
     kernel: options.kernel,
+    initrd: options.initrd,
     append: options.append,
     ramBytes: parseSize(options.ram),
     snapshot: true,

@@ -8,6 +8,7 @@ import {
   type Ext2Reader,
   findFileSystems,
   findKernel,
+  isLinuxKernel,
   Machine,
   NS_PER_INSTRUCTION,
   readElf,
@@ -26,10 +27,11 @@ import { say, UserError } from "./report.ts";
 
 /** What the commands' options say. */
 export interface SessionOptions {
-  /** The image; undefined: the default one, from the cache, left unchanged. */
+  /** The image; undefined: none when there is a kernel, else the default one, from the cache, left unchanged. */
   readonly image: string | undefined;
   readonly cache: string;
   readonly kernel: string | undefined;
+  readonly initrd?: string | undefined;
   readonly append: string | undefined;
   readonly ramBytes: number;
   readonly snapshot: boolean;
@@ -49,9 +51,9 @@ const MAX_RAM_MIB = 3072;
 export class Session implements Disposable {
   readonly machine: Machine;
   readonly plugins: PluginManager;
-  readonly #disk: FileDisk;
+  readonly #disk: FileDisk | undefined;
 
-  private constructor(machine: Machine, plugins: PluginManager, disk: FileDisk) {
+  private constructor(machine: Machine, plugins: PluginManager, disk: FileDisk | undefined) {
     this.machine = machine;
     this.plugins = plugins;
     this.#disk = disk;
@@ -70,14 +72,18 @@ export class Session implements Disposable {
       );
     }
     const loaded = await Promise.all(options.plugins.map((text) => loadPlugin(text, Deno.cwd())));
-    const path = options.image ?? await cachedDefaultImage(options.cache);
+    const path = options.image ??
+      (options.kernel === undefined ? await cachedDefaultImage(options.cache) : undefined);
     const snapshot = options.snapshot || options.image === undefined;
-    const disk = new FileDisk(path, { readOnly: snapshot });
+    const disk = path === undefined ? undefined : new FileDisk(path, { readOnly: snapshot });
     try {
-      const kernel = findBootKernel(options, disk, path);
+      const initrd = options.initrd === undefined
+        ? undefined
+        : { bytes: readGiven(options.initrd, "initial RAM disk"), name: options.initrd };
+      const kernel = findBootKernel(options, disk, path ?? "");
       const machine = new Machine({
         ramBytes: options.ramBytes,
-        disks: [snapshot ? new SnapshotDisk(disk) : disk],
+        disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
         serial: options.serial,
         debug: (bytes) => say(new TextDecoder().decode(bytes)),
         clock: options.clock,
@@ -85,7 +91,10 @@ export class Session implements Disposable {
         // On the host's time the guest's calendar is the host's too; a virtual run repeats.
         ...(options.clock === "wall" ? { seedTimeMs: Date.now() } : {}),
       });
-      machine.loadKernel(kernel.bytes, kernel.commandLine, { name: kernel.name });
+      machine.loadKernel(kernel.bytes, kernel.commandLine, {
+        name: kernel.name,
+        ...(initrd === undefined ? {} : { initrd }),
+      });
       const plugins = new PluginManager({
         cpu: machine.cpu,
         now: () => machine.clock.now(),
@@ -98,13 +107,13 @@ export class Session implements Disposable {
       for (const plugin of loaded) plugins.install(plugin);
       return new Session(machine, plugins, disk);
     } catch (error) {
-      disk[Symbol.dispose]();
+      disk?.[Symbol.dispose]();
       throw error;
     }
   }
 
   [Symbol.dispose](): void {
-    this.#disk[Symbol.dispose]();
+    this.#disk?.[Symbol.dispose]();
   }
 }
 
@@ -120,37 +129,54 @@ interface BootKernel {
   readonly fileSystem: Ext2Reader | undefined;
 }
 
-function findBootKernel(options: SessionOptions, disk: FileDisk, path: string): BootKernel {
+/** Reads a file that the user has named. */
+function readGiven(path: string, what: string): Uint8Array {
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
+    throw new UserError(`Cannot read the ${what} "${path}": ${(error as Error).message}`);
+  }
+}
+
+/** The user's root= stands alone; else the root is where the kernel was found, by the kernel's name for it. */
+function withRoot(append: string, kernel: Uint8Array, partition: number | undefined): string {
+  if (partition === undefined || /(^|\s)root=/.test(append)) return append;
+  // Linux calls disks of the ATA kind SCSI disks since 2.6.20; ours has the old names.
+  const disk = isLinuxKernel(kernel) ? "/dev/sda" : "/dev/hda";
+  return `root=${disk}${partition === 0 ? "" : partition} ${append}`.trimEnd();
+}
+
+function findBootKernel(
+  options: SessionOptions,
+  disk: FileDisk | undefined,
+  path: string,
+): BootKernel {
   const append = options.append ?? "";
-  // The user's root= stands alone; else the root is where the kernel was found.
-  const root = (partition: number): string =>
-    /(^|\s)root=/.test(append)
-      ? append
-      : `root=/dev/hda${partition === 0 ? "" : partition} ${append}`.trimEnd();
-  if (options.kernel === undefined) {
+  if (options.kernel === undefined && disk !== undefined) {
     const { bytes, partition, fileSystem } = findKernel(disk, path);
     return {
       bytes,
       name: `${path}:/boot/kernel`,
-      commandLine: root(partition),
+      commandLine: withRoot(append, bytes, partition),
       fileSystem,
     };
   }
-  let bytes: Uint8Array;
-  try {
-    bytes = Deno.readFileSync(options.kernel);
-  } catch (error) {
-    throw new UserError(`Cannot read the kernel "${options.kernel}": ${(error as Error).message}`);
-  }
+  const name = options.kernel ?? "";
+  const bytes = readGiven(name, "kernel");
   // A disk without a file system of ours is the kernel's business, not the loader's.
   let place: { partition: number; fileSystem: Ext2Reader } | undefined;
   try {
-    place = findFileSystems(disk)[0];
+    place = disk === undefined ? undefined : findFileSystems(disk)[0];
   } catch {
     place = undefined;
   }
-  const commandLine = root(place?.partition ?? 0);
-  return { bytes, name: options.kernel, commandLine, fileSystem: place?.fileSystem };
+  const partition = disk === undefined ? undefined : place?.partition ?? 0;
+  return {
+    bytes,
+    name,
+    commandLine: withRoot(append, bytes, partition),
+    fileSystem: place?.fileSystem,
+  };
 }
 
 /** The symbols of an ELF file, if it is one and has any. */

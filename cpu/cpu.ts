@@ -123,21 +123,37 @@ export class Cpu {
 
   /**
    * Puts the processor into the state in which a boot protocol enters a kernel: protected mode, paging
-   * off, CS DS ES SS FS GS flat with 4 GiB, CPL 0, interrupts off.
+   * off, CS DS ES SS FS GS flat with 4 GiB, CPL 0, interrupts off; general registers 0 if not given. The
+   * selectors are 08h and 10h if not given; without `gdt` GDTR stays.
    */
-  enterFlatProtectedMode(state: { eip: number; eax?: number; ebx?: number; esp?: number }): void {
+  enterFlatProtectedMode(state: {
+    eip: number;
+    eax?: number;
+    ebx?: number;
+    esi?: number;
+    esp?: number;
+    gdt?: { base: number; limit: number };
+    codeSelector?: number;
+    dataSelector?: number;
+  }): void {
     const core = this.#core;
     const { i32 } = core;
     i32[L.CR0 >> 2] = 0x11;
     i32[L.CPL >> 2] = 0;
     core.eflags = 2;
-    core.setSegment(L.CS, 0x08, 0, 0xffffffff, 0xc09b);
+    core.setSegment(L.CS, state.codeSelector ?? 0x08, 0, 0xffffffff, 0xc09b);
     for (const segment of [L.ES, L.SS, L.DS, L.FS, L.GS]) {
-      core.setSegment(segment, 0x10, 0, 0xffffffff, 0xc093);
+      core.setSegment(segment, state.dataSelector ?? 0x10, 0, 0xffffffff, 0xc093);
+    }
+    if (state.gdt !== undefined) {
+      i32[L.GDTR_BASE >> 2] = state.gdt.base;
+      i32[L.GDTR_LIMIT >> 2] = state.gdt.limit;
     }
     i32[L.EIP >> 2] = state.eip;
+    for (const register of [L.ECX, L.EDX, L.EBP, L.EDI]) i32[register >> 2] = 0;
     i32[L.EAX >> 2] = state.eax ?? 0;
     i32[L.EBX >> 2] = state.ebx ?? 0;
+    i32[L.ESI >> 2] = state.esi ?? 0;
     i32[L.ESP >> 2] = state.esp ?? 0;
     core.memory.flush();
     core.codeMappingChanged();

@@ -30,14 +30,14 @@ export type { Ps2Mouse } from "./input/ps2_mouse.ts";
 export type { Key } from "./input/scan_codes.ts";
 export { Board, type BoardOptions, IRQ } from "./pc/board.ts";
 export {
-  BootError,
-  type BootTarget,
   findFileSystems,
   findKernel,
   type FoundKernel,
   KERNEL_PATH,
   loadKernel,
 } from "./pc/boot.ts";
+export { BootError, type BootTarget, type EntryState } from "./pc/boot_target.ts";
+export { type InitialRamDisk, isLinuxKernel, type LinuxOptions } from "./pc/linux_boot.ts";
 export {
   ElfError,
   type ElfFile,

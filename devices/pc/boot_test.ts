@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directory, file, put, writeExt2 } from "../../toolchain/image/mod.ts";
 import { MemoryDisk } from "../bus/block.ts";
-import { BootError, findKernel, loadKernel } from "./boot.ts";
+import { findKernel, loadKernel } from "./boot.ts";
+import { BootError } from "./boot_target.ts";
 import { readPartitions } from "./partition.ts";
 
 const HAVE_SFDISK = spawnSync("sfdisk", ["--version"]).error === undefined;

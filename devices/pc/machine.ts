@@ -20,6 +20,7 @@ import type { Ns16550a } from "../serial/ns16550a.ts";
 import { Board } from "./board.ts";
 import { loadKernel } from "./boot.ts";
 import { describeMachine, startChips } from "./firmware.ts";
+import type { InitialRamDisk, LinuxOptions } from "./linux_boot.ts";
 
 const DEFAULT_RAM_BYTES = 128 << 20;
 /** 2025-01-01 00:00:00 UTC. */
@@ -103,7 +104,7 @@ export class Machine {
   /** The chips, for who looks at them. */
   readonly board: Board;
   readonly #options: MachineOptions;
-  #kernel: { elf: Uint8Array; commandLine: string; name: string } | undefined;
+  #kernel: { file: Uint8Array; options: LinuxOptions } | undefined;
   #exit: ExitReason | undefined;
   #stopRequested = false;
   #wake: (() => void) | undefined;
@@ -180,19 +181,20 @@ export class Machine {
   }
 
   /**
-   * Loads a Multiboot 1 or 2 kernel and sets the CPU at its entry.
+   * Loads a kernel (Multiboot 1, Multiboot 2, Linux bzImage) and sets the CPU at its entry.
    *
    * @param options.name what to call the kernel in messages
+   * @param options.initrd an initial RAM disk, for Linux
    * @throws {BootError} when it is none, or does not fit
    */
   loadKernel(
-    elf: Uint8Array,
+    file: Uint8Array,
     commandLine: string,
-    options: { readonly name?: string } = {},
+    options: { readonly name?: string; readonly initrd?: InitialRamDisk } = {},
   ): void {
-    const name = options.name ?? "kernel";
-    loadKernel(this.cpu, elf, { name, commandLine });
-    this.#kernel = { elf, commandLine, name };
+    const loaded = { ...options, name: options.name ?? "kernel", commandLine };
+    loadKernel(this.cpu, file, loaded);
+    this.#kernel = { file, options: loaded };
     this.#exit = undefined;
   }
 
@@ -202,8 +204,7 @@ export class Machine {
     this.board.reset();
     startChips(this.board.ports);
     if (this.#kernel !== undefined) {
-      const { elf, commandLine, name } = this.#kernel;
-      this.loadKernel(elf, commandLine, { name });
+      loadKernel(this.cpu, this.#kernel.file, this.#kernel.options);
     }
     this.#exit = undefined;
   }

@@ -1,0 +1,59 @@
+/**
+ * What the boot protocols have in common: the machine as a loader sees it, and the memory map.
+ *
+ * @module
+ */
+
+/** Something about the image or kernel keeps it from booting; the message is one sentence. */
+export class BootError extends Error {
+  /** For `error.name`. */
+  override name = "BootError";
+}
+
+/** The state in which a boot protocol enters a kernel: 32-bit flat segments, paging and interrupts off. */
+export interface EntryState {
+  readonly eip: number;
+  /** General registers; default 0. */
+  readonly eax?: number;
+  readonly ebx?: number;
+  readonly esi?: number;
+  readonly esp?: number;
+  /** Where the loader has put a GDT; without it GDTR stays. */
+  readonly gdt?: { readonly base: number; readonly limit: number };
+  /** CS; default 08h. */
+  readonly codeSelector?: number;
+  /** DS, ES, SS, FS, GS; default 10h. */
+  readonly dataSelector?: number;
+}
+
+/** What the loader needs of the machine. */
+export interface BootTarget {
+  /** Physical memory. */
+  readonly memory: { readonly size: number; write(physical: number, bytes: Uint8Array): void };
+  /** Sets the CPU at the entry. */
+  enterFlatProtectedMode(state: EntryState): void;
+}
+
+/** Where conventional memory ends and the extended BIOS data area begins. */
+export const LOW_MEMORY_END = 0x9fc00;
+/** Where memory goes on behind the adapters and ROMs. */
+export const HIGH_MEMORY_START = 0x100000;
+
+/** A range as firmware reports it (INT 15h AX=E820h). */
+export interface MemoryRange {
+  readonly start: number;
+  readonly length: number;
+  /** 1 RAM, 2 reserved. */
+  readonly type: number;
+}
+
+/** The memory map of a machine with so many bytes of RAM. */
+export function memoryMap(ram: number): MemoryRange[] {
+  return [
+    { start: 0, length: LOW_MEMORY_END, type: 1 },
+    { start: LOW_MEMORY_END, length: 0xa0000 - LOW_MEMORY_END, type: 2 },
+    { start: 0xf0000, length: 0x10000, type: 2 },
+    { start: HIGH_MEMORY_START, length: ram - HIGH_MEMORY_START, type: 1 },
+    { start: 0xfffc0000, length: 0x40000, type: 2 },
+  ];
+}
