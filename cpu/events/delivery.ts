@@ -3,7 +3,7 @@
  *
  * `enterVector` checks everything before it changes anything, so a fault inside leaves the state of before;
  * `Delivery` turns such faults into what SDM vol. 3A Table 6-5 says: the second exception, #DF, or shutdown.
- * Sources: SDM vol. 3A §6.10–6.15, §20.1.4 (real mode); vol. 2 (INT n).
+ * Sources: SDM vol. 3A §6.10–6.15, §20.1.4 (real mode), §20.3.1 (virtual-8086 mode); vol. 2 (INT n).
  * @module
  */
 import { AC, IF, NT, RF, TF, VM } from "../state/flags.ts";
@@ -16,12 +16,14 @@ import {
   Descriptor,
   descriptorAt,
   loadDescriptor,
+  loadNull,
   loadSegmentReal,
   markAccessed,
   selectorError,
   SYSTEM_TYPE,
 } from "../memory/mod.ts";
 import { StackFrame } from "./frame.ts";
+import { switchTask, TASK_SWITCH, taskDescriptor } from "./tasks.ts";
 import { innerStack } from "./tss.ts";
 
 /** Where an event comes from: decides privilege check, EXT bit and RF. */
@@ -112,9 +114,15 @@ function enterProtected(
   }
   if (source === SOURCE.SOFTWARE && gate.dpl < core.cpl) core.raise(VECTOR.GP, gateError);
   if (!gate.present) core.raise(VECTOR.NP, gateError);
-  // QUIRK(tasks): not switched yet: as if the gate's TSS were not available.
+  const { eflags } = core;
+  let image = eflags;
+  if (source === SOURCE.EXCEPTION && setsResumeFlag(vector)) image |= RF;
   if (type === SYSTEM_TYPE.TASK_GATE) {
-    core.raise(VECTOR.GP, selectorError(gate.gateSelector, ext));
+    const want = { vector: VECTOR.GP, ext, busy: false };
+    const tss = taskDescriptor(core, gate.gateSelector, want);
+    const kind = TASK_SWITCH.NEST;
+    switchTask(core, tss, { kind, eip: returnEip, eflags: image, ext, errorCode });
+    return;
   }
 
   const selector = gate.gateSelector;
@@ -125,12 +133,11 @@ function enterProtected(
   if (!code.isCode || code.dpl > cpl) core.raise(VECTOR.GP, selectorError(selector, ext));
   if (!code.present) core.raise(VECTOR.NP, selectorError(selector, ext));
   const privilege = code.isConforming ? cpl : code.dpl;
-  // QUIRK(virtual-8086): leaving that mode is a later issue; nothing sets EFLAGS.VM yet.
-  if (core.vm86) core.raise(VECTOR.GP, selectorError(selector, ext));
-
-  const { eflags } = core;
-  let image = eflags;
-  if (source === SOURCE.EXCEPTION && setsResumeFlag(vector)) image |= RF;
+  // Virtual-8086 mode is left for CPL 0 only.
+  const { vm86 } = core;
+  if (vm86 && (code.isConforming || privilege !== 0)) {
+    core.raise(VECTOR.GP, selectorError(selector, ext));
+  }
   const stack = privilege < cpl ? innerStack(core, privilege, ext) : undefined;
   if (stack === undefined) frame.onCurrent(core, size, ext);
   else {
@@ -139,6 +146,9 @@ function enterProtected(
       esp: stack.esp,
       privilege,
     });
+    if (vm86) {
+      for (const segment of [L.GS, L.FS, L.DS, L.ES]) frame.push(core.selector(segment));
+    }
     frame.push(core.selector(L.SS)).push(core.gpr(4));
   }
   frame.push(image).push(core.selector(L.CS)).push(returnEip);
@@ -151,6 +161,7 @@ function enterProtected(
   if (stack !== undefined) markAccessed(core, stack.descriptor);
   loadDescriptor(core, L.CS, (selector & ~3) | privilege, code);
   if (stack !== undefined) loadDescriptor(core, L.SS, stack.selector, stack.descriptor);
+  if (vm86) { for (const segment of [L.ES, L.DS, L.FS, L.GS]) loadNull(core, segment, 0); }
   core.setGpr(4, frame.commit(core));
   core.cpl = privilege;
   core.eip = offset;
@@ -181,14 +192,14 @@ export class Delivery implements EventUnit {
 
   #deliver(firstVector: number, firstSource: Source, firstError: number): boolean {
     const core = this.#core;
-    const eip = core.eip;
     let vector = firstVector;
     let source = firstSource;
     // Real mode pushes no error codes; enterReal ignores them.
     let errorCode = firstError;
     for (;;) {
       try {
-        enterVector(core, vector, source, errorCode, eip);
+        // A fault behind the commit point of a task switch is the new task's.
+        enterVector(core, vector, source, errorCode, core.eip);
         return true;
       } catch (error) {
         if (!(error instanceof Fault)) throw error;

@@ -1,9 +1,8 @@
 /**
- * Far CALL and JMP: direct, through memory, to code segments and through call gates.
+ * Far CALL and JMP: direct, through memory, to code segments, through call gates, to tasks.
  *
- * A call gate to more privileged code switches to the stack of the TSS and copies parameters. Transfers to a
- * TSS or task gate are checked, then refused with #GP: tasks are not switched yet.
- * Sources: SDM vol. 2 (CALL, JMP), vol. 3A §5.8.1–5.8.5.
+ * A call gate to more privileged code switches to the stack of the TSS and copies parameters.
+ * Sources: SDM vol. 2 (CALL, JMP), vol. 3A §5.8.1–5.8.5, §7.3.
  * @module
  */
 import { VECTOR } from "../state/fault.ts";
@@ -20,6 +19,7 @@ import {
   SYSTEM_TYPE,
 } from "../memory/mod.ts";
 import { StackFrame, StackReader } from "./frame.ts";
+import { switchTask, TASK_SWITCH, taskDescriptor } from "./tasks.ts";
 import { innerStack } from "./tss.ts";
 
 const frame = new StackFrame();
@@ -64,13 +64,33 @@ function transferProtected(core: Core, target: FarTarget): void {
       if (!descriptor.present) core.raise(VECTOR.NP, error);
       throughGate(core, target, descriptor);
       return;
-    // QUIRK(tasks)
-    case SYSTEM_TYPE.TASK_GATE:
+    case SYSTEM_TYPE.TASK_GATE: {
+      if (!allowed) core.raise(VECTOR.GP, error);
+      if (!descriptor.present) core.raise(VECTOR.NP, error);
+      const want = { vector: VECTOR.GP, ext: 0, busy: false };
+      toTask(core, target, taskDescriptor(core, descriptor.gateSelector, want));
+      return;
+    }
     case SYSTEM_TYPE.TSS16:
     case SYSTEM_TYPE.TSS32:
-      if (allowed && !descriptor.present) core.raise(VECTOR.NP, error);
+      // A TSS descriptor counts in the GDT only.
+      if (!allowed || selector & 4) core.raise(VECTOR.GP, error);
+      if (!descriptor.present) core.raise(VECTOR.NP, error);
+      toTask(core, target, descriptor);
+      return;
   }
   core.raise(VECTOR.GP, error);
+}
+
+function toTask(core: Core, { next }: FarTarget, tss: Descriptor): void {
+  switchTask(core, tss, {
+    kind: next === undefined ? TASK_SWITCH.JUMP : TASK_SWITCH.NEST,
+    // Already that of the instruction behind.
+    eip: core.eip,
+    eflags: core.eflags,
+    ext: 0,
+    errorCode: -1,
+  });
 }
 
 /** To a code segment without change of privilege. */

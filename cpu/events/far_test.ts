@@ -1,6 +1,6 @@
 /** Far transfers and returns. Expected values: SDM vol. 2 (CALL, JMP, RET, IRET), vol. 3A §5.8. */
 import assert from "node:assert/strict";
-import { AC, DF, ID, IF, IOPL, NT, TF, VM } from "../state/flags.ts";
+import { AC, DF, ID, IF, IOPL, NT, TF } from "../state/flags.ts";
 import * as L from "../state/layout.ts";
 import { ACCESS, fault, SELECTOR, TestSystem } from "../system/test_system.ts";
 
@@ -97,18 +97,6 @@ Deno.test("IRET changes IOPL at CPL 0 only and IF up to IOPL", () => {
   assert.equal(returned(3, 0, all, 4), (all & ~(IOPL | IF)) | 2);
   assert.equal(returned(3, IOPL, all, 4), all | 2);
   assert.equal(returned(3, IF, 0, 4), IF | 2);
-});
-
-Deno.test("returns that are a later issue raise definite faults: nested task, virtual-8086 mode", () => {
-  const system = new TestSystem();
-  system.poke32(0x4000, 0x58);
-  system.core.eflags = NT | 2;
-  assert.deepEqual(system.execute("iret", {}), fault(10, 0x58));
-  system.core.eflags = 2;
-  [0x7000, SELECTOR.CODE0, VM | 2].forEach((value, i) => system.poke32(0x8000 + 4 * i, value));
-  assert.deepEqual(system.execute("iret", {}), fault(13, 0));
-  system.interruptGate(0x40, { selector: SELECTOR.TSS, offset: 0, access: 0x85 });
-  assert.deepEqual(system.execute("int", { immediate: 0x40 }), fault(13, SELECTOR.TSS));
 });
 
 Deno.test("a return with a stack that does not fit faults before anything is loaded", () => {

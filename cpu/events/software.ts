@@ -1,18 +1,19 @@
 /**
  * INT n, INT3, INTO, INT1, SYSENTER, SYSEXIT.
- * Sources: SDM vol. 2 (INT n, SYSENTER, SYSEXIT), vol. 3A §5.8.7.
+ * Sources: SDM vol. 2 (INT n, SYSENTER, SYSEXIT), vol. 3A §5.8.7, §20.3 (virtual-8086 mode: only INT n looks at IOPL).
  * @module
  */
-import { IF, IOPL, OF, VM } from "../state/flags.ts";
+import { IF, OF, VM } from "../state/flags.ts";
 import { VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import type { Assist, Assists } from "../execute/assist.ts";
 import type { Core } from "../execute/core.ts";
 import { isNull } from "../memory/mod.ts";
 import { enterVector, SOURCE } from "./delivery.ts";
+import { virtualInterrupt } from "./virtual8086.ts";
 
 const int: Assist = (core, { immediate, next }) => {
-  if (core.vm86 && (core.eflags & IOPL) !== IOPL) core.raise(VECTOR.GP, 0);
+  if (core.vm86 && virtualInterrupt(core, immediate & 0xff, next)) return;
   enterVector(core, immediate & 0xff, SOURCE.SOFTWARE, -1, next);
 };
 const int3: Assist = (core, { next }) => {

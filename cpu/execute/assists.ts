@@ -1,13 +1,15 @@
 /**
- * Assists of unprivileged integer instructions that are too rare or too odd for Wasm: BCD, POPF below CPL 0.
- * Sources: SDM vol. 2 (DAA, DAS, AAA, AAS, AAM, AAD, POPF). Undefined flags are as a P6 leaves them where
+ * Assists of unprivileged integer instructions that are too rare or too odd for Wasm: BCD, and the flag
+ * instructions that privilege limits.
+ * Sources: SDM vol. 2 (DAA, DAS, AAA, AAS, AAM, AAD). Undefined flags are as a P6 leaves them where
  * that is simple, else cleared.
  * @module
  */
-import { AF, CF, IF, IOPL, PF, SF, ZF } from "../state/flags.ts";
-import { EAX, SS } from "../state/layout.ts";
+import { AF, CF, PF, SF, ZF } from "../state/flags.ts";
+import { EAX } from "../state/layout.ts";
 import type { Assist, Assists } from "./assist.ts";
 import type { Core } from "./core.ts";
+import { flagAssists } from "./flag_assists.ts";
 
 /** SF, ZF and PF of a byte. */
 function resultFlags(value: number): number {
@@ -77,24 +79,6 @@ const aad: Assist = (core, { immediate }) => {
   setArithmetic(core, resultFlags(value));
 };
 
-/** POPF with CPL above 0: IOPL stays, IF changes when CPL ≤ IOPL; virtual-8086 needs IOPL 3. */
-const popfPrivileged: Assist = (core, { operandSize }) => {
-  const old = core.eflags;
-  const iopl = (old & IOPL) >> 12;
-  if (core.vm86 && iopl < 3) core.raise(13, 0);
-  const mask = core.segmentAttributes(SS) & 0x4000 ? 0xffffffff : 0xffff;
-  const esp = core.gpr(4);
-  const popped = core.read(SS, (esp & mask) >>> 0, operandSize);
-  const next = ((esp & ~mask) | ((esp + operandSize) & mask)) | 0;
-  let writable = 0x244dd5;
-  if (core.cpl <= iopl) writable |= IF;
-  if (operandSize === 2) writable &= 0xffff;
-  core.setGpr(4, next);
-  core.eflags = (old & ~writable & ~0x10000) | (popped & writable);
-  // AC may have changed.
-  core.updateTlbPointers();
-};
-
 export const integerAssists: Assists = {
   daa: decimalAdjust(1),
   das: decimalAdjust(-1),
@@ -102,5 +86,5 @@ export const integerAssists: Assists = {
   aas: asciiAdjust(-1),
   aam,
   aad,
-  popfPrivileged,
+  ...flagAssists,
 };

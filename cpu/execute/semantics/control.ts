@@ -256,12 +256,14 @@ const pushFlags: Semantics = {
   emit(x: Emitter): void {
     const { f } = x;
     const value = x.local();
-    // Virtual-8086 with IOPL < 3 traps to the monitor.
+    // Virtual-8086 with IOPL < 3: VIF for IF, or for the monitor.
     x.systemFlags().f.i32(VM | IOPL).and().tee(value).i32(VM).and().i32(0).ne();
     f.get(value).i32(VM | IOPL).ne().and().if(undefined, false);
-    x.fault(13, 0).f.end();
+    x.assist("pushfVirtual");
+    f.else();
     x.allFlags().f.i32(0xfcffff).and().set(value);
     x.push(value, x.operandSize);
+    f.end();
   },
 };
 
@@ -307,16 +309,17 @@ const setInterruptFlag: Semantics = {
   emit(x: Emitter): void {
     const { f } = x;
     const [was, after] = [x.local(), x.local()];
+    x.nextEip().f.set(after);
     f.loadAt(CPL);
     x.systemFlags().f.i32(12).shrU().i32(3).and().gtU().if(undefined, false);
-    x.fault(13, 0).f.end();
+    x.assist("stiVirtual");
+    f.else();
     x.systemFlags().f.i32(IF).and().set(was);
     f.i32(0);
     x.systemFlags().f.i32(IF).or().store(EFLAGS);
-    x.nextEip().f.set(after);
     f.get(was).eqz().if();
     leaveIfEvent(x, after, true);
-    f.end();
+    f.end().end();
     x.branch(RECORD.B, () => f.get(after));
   },
 };

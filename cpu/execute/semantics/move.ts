@@ -147,9 +147,10 @@ const clearInterruptFlag: Semantics = {
     const { f } = x;
     f.loadAt(CPL);
     x.systemFlags().f.i32(12).shrU().i32(3).and().gtU().if(undefined, false);
-    x.fault(13, 0).f.end();
-    f.i32(0);
+    x.assist("cliVirtual");
+    f.else().i32(0);
     x.systemFlags().f.i32(~IF).and().store(EFLAGS);
+    f.end();
   },
 };
 

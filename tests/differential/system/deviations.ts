@@ -108,4 +108,12 @@ export const DEVIATIONS: readonly Deviation[] = [
     explains: (ours, qemu) =>
       /^i_cr[15] 3 /.test(ours) && field(ours, "v") === 6 && field(qemu, "v") === 13,
   },
+  {
+    reason: "QEMU's IRET loads neither VIF nor VIP; SDM vol. 2 (IRET): at CPL 0 both",
+    explains: (ours, qemu) =>
+      /^iret 0 /.test(ours) &&
+      without(ours, "a", "fl") === without(qemu, "a", "fl") &&
+      (field(ours, "fl") & ~0x180000) === field(qemu, "fl") &&
+      (field(ours, "a") & ~0x180000) === field(qemu, "a"),
+  },
 ];
