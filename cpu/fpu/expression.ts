@@ -6,17 +6,26 @@
  * is computed twice, so put it in a local.
  * @module
  */
-import { I32, I64, type Operation, type WasmFunction } from "../execute/wasm.ts";
+import { F32, F64, I32, I64, type Operation, type WasmFunction } from "../execute/wasm.ts";
 
 /** What may stand where a value is expected: a constant takes the other side's type. */
 export type Operand = Value | number | bigint;
 
 function emitConstant(f: WasmFunction, type: number, value: number | bigint): void {
   if (type === I64) f.i64(BigInt(value));
-  else f.i32(Number(value) | 0);
+  else if (type === F64) f.f64(Number(value));
+  else if (type === I32) f.i32(Number(value) | 0);
+  else throw new TypeError("constant of a type that has none");
 }
 
-/** An expression of type i32 or i64. */
+const PREFIXES: Readonly<Record<number, string>> = {
+  [I32]: "i32",
+  [I64]: "i64",
+  [F32]: "f32",
+  [F64]: "f64",
+};
+
+/** An expression of type i32, i64, f32 or f64. */
 export class Value {
   readonly type: number;
   readonly push: (f: WasmFunction) => void;
@@ -33,7 +42,7 @@ export class Value {
     } else emitConstant(f, this.type, other);
   }
   #binary(name: string, other: Operand): Value {
-    const operation = `${this.type === I64 ? "i64" : "i32"}.${name}` as Operation;
+    const operation = `${PREFIXES[this.type]}.${name}` as Operation;
     return new Value(this.type, (f) => {
       this.push(f);
       this.#operand(f, other);
@@ -61,6 +70,9 @@ export class Value {
   }
   divU(other: Operand): Value {
     return this.#binary("div_u", other);
+  }
+  remU(other: Operand): Value {
+    return this.#binary("rem_u", other);
   }
   and(other: Operand): Value {
     return this.#binary("and", other);
@@ -120,6 +132,53 @@ export class Value {
   /** Leading zeros, in the value's own type. */
   clz(): Value {
     return this.#unary(this.type, this.type === I64 ? "i64.clz" : "i32.clz");
+  }
+  /** Trailing zeros, in the value's own type. */
+  ctz(): Value {
+    return this.#unary(this.type, this.type === I64 ? "i64.ctz" : "i32.ctz");
+  }
+
+  // Floating point. NaNs never get here: what Wasm makes of their bits is not determined.
+
+  div(other: Operand): Value {
+    return this.#binary("div", other);
+  }
+  lt(other: Operand): Value {
+    return this.#compare("lt", other);
+  }
+  le(other: Operand): Value {
+    return this.#compare("le", other);
+  }
+  gt(other: Operand): Value {
+    return this.#compare("gt", other);
+  }
+  ge(other: Operand): Value {
+    return this.#compare("ge", other);
+  }
+  /** A function of one operand of the same type. */
+  float(name: "abs" | "neg" | "sqrt" | "nearest" | "floor" | "ceil" | "trunc"): Value {
+    return this.#unary(this.type, `${PREFIXES[this.type]}.${name}`);
+  }
+  /** The bits of a float as an integer of its width, and back. */
+  reinterpret(): Value {
+    const to = this.type === F64 ? I64 : this.type === F32 ? I32 : this.type === I64 ? F64 : F32;
+    return this.#unary(to, `${PREFIXES[to]}.reinterpret_${PREFIXES[this.type]}`);
+  }
+  /** f32 → f64. */
+  promote(): Value {
+    return this.#unary(F64, "f64.promote_f32");
+  }
+  /** f64 → f32, to nearest. */
+  demote(): Value {
+    return this.#unary(F32, "f32.demote_f64");
+  }
+  /** i32 (signed) → f32 to nearest, or f64. */
+  convert(to: number): Value {
+    return this.#unary(to, `${PREFIXES[to]}.convert_i32_s`);
+  }
+  /** f64 → i32, which must be in range. */
+  truncate(): Value {
+    return this.#unary(I32, "i32.trunc_f64_s");
   }
   /** i64 → i32. */
   low(): Value {
@@ -225,6 +284,10 @@ export class Code {
   /** A new i64 local. */
   long(value?: Operand): Local {
     return this.#local(I64, value);
+  }
+  /** A new local of a type, with a first value if given. */
+  local(type: number, value?: Operand): Local {
+    return this.#local(type, value);
   }
   #local(type: number, value: Operand | undefined): Local {
     const local = new Local(type, this.f.local(type));

@@ -135,6 +135,8 @@ export const FPU_PRIVATE = 0x3a4;
 /** XMM0…XMM7 and MXCSR, for later. */
 export const XMM = 0x400;
 export const MXCSR = 0x480;
+/** SIMD floating-point exceptions of the running instruction; 0 between instructions. */
+export const SIMD_RAISED = 0x488;
 /** Words that stay 0, read as a block by branches without a link. */
 export const NO_BLOCK = 0x4c0;
 /** Temporaries of Wasm handlers within one instruction. */
