@@ -15,13 +15,20 @@ import { fpuAssists, fpuSemantics } from "./fpu/mod.ts";
 import { Hooks } from "./hooks.ts";
 import { Decoder } from "./isa/decode.ts";
 import { INTEGER } from "./isa/table.ts";
+import { SIMD } from "./isa/simd.ts";
 import { X87 } from "./isa/x87.ts";
 import { createMemoryUnit } from "./memory/mod.ts";
+import { simdAssists, simdSemantics } from "./simd/mod.ts";
 import * as L from "./state/layout.ts";
 import { Registers } from "./state/registers.ts";
 import { resetMsrs, SIGNATURE } from "./system/mod.ts";
 
-const ASSISTS: Assists = { ...integerAssists, ...systemAssists, ...fpuAssists };
+const ASSISTS: Assists = {
+  ...integerAssists,
+  ...systemAssists,
+  ...fpuAssists,
+  ...simdAssists,
+};
 
 /** Decoder and handlers are the same for all processors of a program; made once, on first use. */
 let shared: { decoder: Decoder; handlers: Handlers } | undefined;
@@ -30,8 +37,12 @@ const modules = new Map<number, WebAssembly.Module>();
 
 function instructionSet(): { decoder: Decoder; handlers: Handlers } {
   if (shared === undefined) {
-    const decoder = new Decoder([...INTEGER, ...X87]);
-    const handlers = new Handlers(decoder, { ...integerSemantics, ...fpuSemantics });
+    const decoder = new Decoder([...INTEGER, ...X87, ...SIMD]);
+    const handlers = new Handlers(decoder, {
+      ...integerSemantics,
+      ...fpuSemantics,
+      ...simdSemantics,
+    });
     shared = { decoder, handlers };
   }
   return shared;
@@ -104,6 +115,8 @@ export class Cpu {
     i32[L.FPU_CONTROL >> 2] = 0x40;
     i32[L.FPU_TAG >> 2] = 0xff;
     i32[L.MXCSR >> 2] = 0x1f80;
+    // Without denormals-are-zeros, which no Pentium III has.
+    i32[L.MXCSR_MASK >> 2] = 0xffbf;
     i32[L.GDTR_LIMIT >> 2] = 0xffff;
     i32[L.IDTR_LIMIT >> 2] = 0xffff;
     for (const segment of [L.ES, L.SS, L.DS, L.FS, L.GS]) {

@@ -270,12 +270,20 @@ export class Core {
     const user = this.cpl === 3;
     // Alignment checking (CR0.AM, EFLAGS.AC): every user access takes the slow path, which checks.
     if (user && (this.cr0 & 0x40000) !== 0 && (this.i32[L.EFLAGS >> 2] as number) & 0x40000) {
-      this.i32[L.TLB_READ >> 2] = L.TLB_TRACE;
-      this.i32[L.TLB_WRITE >> 2] = L.TLB_TRACE;
+      this.missAlways();
       return;
     }
     this.i32[L.TLB_READ >> 2] = user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR;
     this.i32[L.TLB_WRITE >> 2] = user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR;
+  }
+  /** Points the handlers at a table without entries: every access takes the slow path. */
+  missAlways(): void {
+    const { i32 } = this;
+    if (i32[L.TLB_TRACE >> 2] !== L.TLB_MISS) {
+      i32.fill(L.TLB_MISS, L.TLB_TRACE >> 2, (L.TLB_TRACE + L.TLB_BYTES) >> 2);
+    }
+    i32[L.TLB_READ >> 2] = L.TLB_TRACE;
+    i32[L.TLB_WRITE >> 2] = L.TLB_TRACE;
   }
   #flat(segment: number, access: number): boolean {
     const at = L.segmentOffset(segment) >> 2;

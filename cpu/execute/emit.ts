@@ -13,7 +13,6 @@ import {
   BLOCK,
   BLOCK_BYTES,
   BUDGET,
-  CURRENT,
   EIP,
   ENTRY_BLOCK,
   EXIT,
@@ -47,9 +46,7 @@ export class Emitter extends FlagsEmitter {
 
   /** Raises an exception at this instruction (−1: no error code). Nothing may have been committed. */
   fault(vector: number, errorCode = -1): this {
-    this.f.i32(0);
-    this.record();
-    this.f.store(CURRENT).i32(vector).i32(errorCode).call(this.runtime.raise).op("unreachable");
+    this.raise(vector, errorCode);
     return this;
   }
   /** Calls the assist of a name in the middle of Wasm semantics (rare paths); it completes or throws. */

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  CURRENT,
   ESP,
   RECORD,
   SEGMENT_BYTES,
@@ -15,7 +16,9 @@ import {
 } from "../state/layout.ts";
 import type { Form, Loop, Operand, Size } from "./form.ts";
 import type { Runtime } from "./runtime.ts";
-import { I32, I64, type WasmFunction } from "./wasm.ts";
+import { I32, I64, V128, type WasmFunction } from "./wasm.ts";
+
+const ZEROS: readonly number[] = new Array<number>(16).fill(0);
 
 /** Record, operands, registers and stack. */
 export class OperandEmitter {
@@ -50,6 +53,14 @@ export class OperandEmitter {
   isMemory(index: number): boolean {
     const { kind } = this.operand(index);
     return kind !== "register" && kind !== "immediate";
+  }
+  /** True when operand `index` is an MMX register. */
+  isMmx(index: number): boolean {
+    return this.operand(index).file === "mmx";
+  }
+  /** True when operand `index` is an MMX or XMM register. */
+  isVector(index: number): boolean {
+    return this.operand(index).file !== undefined;
   }
   /** A fresh local; its value is undefined. */
   local(type: number = I32): number {
@@ -117,6 +128,87 @@ export class OperandEmitter {
   zeroExtend(size: Size): this {
     if (size !== 4) this.f.i32(size === 1 ? 0xff : 0xffff).and();
     return this;
+  }
+  /**
+   * Pushes the low 8 bytes of operand `index` as i64: an MMX register, half of an XMM register, memory.
+   * For operands of 8 bytes or more; of memory 8 bytes are read.
+   */
+  read64(index: number): this {
+    const operand = this.operand(index);
+    if (operand.kind === "register") this.#register(index).f.memory("i64.load");
+    else this.readLinear(this.linear(index, 8, false), 8);
+    return this;
+  }
+  /** Writes an i64 local to operand `index`: all of an MMX register, the low half of an XMM register, memory. */
+  write64(index: number, value: number): this {
+    const operand = this.operand(index);
+    if (operand.kind !== "register") {
+      return this.writeLinear(this.linear(index, 8, true), 8, value);
+    }
+    this.#register(index).f.get(value).memory("i64.store");
+    // SDM vol. 3A §12.2: bits 64–79 of the x87 register become ones.
+    if (operand.file === "mmx") this.#register(index).f.i32(0xffff).memory("i32.store16", 8);
+    return this;
+  }
+  /**
+   * Pushes operand `index` as v128. MMX operands and those of 4 and 8 bytes are the low lanes, zeros above;
+   * of an XMM register the whole is pushed, whatever the operand's size is.
+   */
+  readVector(index: number): this {
+    const operand = this.operand(index);
+    const { f } = this;
+    const size: number = operand.size;
+    if (operand.kind === "register") {
+      this.#register(index);
+      f.vectorMemory(operand.file === "mmx" ? "v128.load64_zero" : "v128.load");
+      return this;
+    }
+    if (size === 16) {
+      const linear = this.#vectorLinear(index, false);
+      return this.readVectorLinear(linear);
+    }
+    const linear = this.linear(index, size, false);
+    this.readLinear(linear, size as 4 | 8);
+    if (size === 4) f.op("i64.extend_i32_u");
+    // Into lane 0 of zeros.
+    const value = this.local(I64);
+    f.set(value).v128(ZEROS).get(value).lane("i64x2.replace_lane", 0);
+    return this;
+  }
+  /** Writes a v128 local to operand `index`: 16 bytes, or the low 8 for operands of 8 bytes. */
+  writeVector(index: number, value: number): this {
+    const operand = this.operand(index);
+    const size: number = operand.size;
+    if (size === 16) {
+      if (operand.kind !== "register") {
+        return this.writeVectorLinear(this.#vectorLinear(index, true), value);
+      }
+      this.#register(index).f.get(value).vectorMemory("v128.store");
+      return this;
+    }
+    const low = this.local(I64);
+    this.f.get(value).lane("i64x2.extract_lane", 0).set(low);
+    return this.write64(index, low);
+  }
+  /** Pushes the address of operand `index`, a register that the form does not fix. */
+  #register(index: number): this {
+    return this.field(index === 0 ? RECORD.A : RECORD.B);
+  }
+  /** The linear address of a 16-byte operand, after the check of its alignment (attribute A). */
+  #vectorLinear(index: number, write: boolean): number {
+    const linear = this.linear(index, 16, write);
+    if (this.operand(index).aligned === true) {
+      this.f.get(linear).i32(15).and().if(undefined, false);
+      this.raise(13, 0);
+      this.f.end();
+    }
+    return linear;
+  }
+  /** Raises an exception at this instruction (−1: no error code). Nothing may have been committed. */
+  protected raise(vector: number, errorCode: number): void {
+    this.f.i32(0);
+    this.record();
+    this.f.store(CURRENT).i32(vector).i32(errorCode).call(this.runtime.raise).op("unreachable");
   }
   /** Writes a local to operand `index`. */
   write(index: number, value: number): this {
@@ -226,6 +318,30 @@ export class OperandEmitter {
     f.end();
     return this;
   }
+  /** Pushes 16 bytes of memory at the linear address in a local. */
+  readVectorLinear(linear: number): this {
+    const f = this.f;
+    const entry = this.local();
+    this.lookup(TLB_READ, linear, 16, entry);
+    f.if(V128, false);
+    f.get(linear);
+    this.record();
+    f.call(this.runtime.slowReadVector()).else();
+    f.get(linear).get(entry).add().vectorMemory("v128.load").end();
+    return this;
+  }
+  /** Writes a v128 local to memory at the linear address in a local. */
+  writeVectorLinear(linear: number, value: number): this {
+    const f = this.f;
+    const entry = this.local();
+    this.lookup(TLB_WRITE, linear, 16, entry);
+    f.if(undefined, false);
+    f.get(linear).get(value);
+    this.record();
+    f.call(this.runtime.slowWriteVector()).else();
+    f.get(linear).get(entry).add().get(value).vectorMemory("v128.store").end();
+    return this;
+  }
   /** Writes a local (i64 for 8 bytes) to memory at the linear address in a local. */
   writeLinear(linear: number, size: Size | 8, value: number): this {
     const f = this.f;
@@ -248,7 +364,7 @@ export class OperandEmitter {
     return this;
   }
   /** Loads the TLB entry; pushes non-zero when the fast path does not apply. */
-  protected lookup(table: number, linear: number, size: Size | 8, entry: number): void {
+  protected lookup(table: number, linear: number, size: Size | 8 | 16, entry: number): void {
     const f = this.f;
     f.loadAt(table).get(linear).i32(10).shrU().i32(0x3ffffc).and().add().load().tee(entry);
     if (size > 1) f.get(linear).or();

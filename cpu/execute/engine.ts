@@ -104,6 +104,7 @@ export class Engine implements CodeCache {
         // A number beyond int32 would be boxed and converted on its way into Wasm.
         return value | 0;
       },
+      probeRead: (linear, size) => core.memory.probeRead(linear, size),
       probeWrite: (linear, size) => core.memory.probeWrite(linear, size),
       segmentFault: (segment) => core.raise(segment === L.segmentOffset(L.SS) ? 12 : 13, 0),
       checkBranch: () => core.raise(13, 0),
@@ -239,10 +240,8 @@ export class Engine implements CodeCache {
     const core = this.#core;
     this.#tracedRecord = record;
     core.accessed = record === 0 ? undefined : this.#onAccess;
-    if (record !== 0) {
-      core.i32[L.TLB_READ >> 2] = L.TLB_TRACE;
-      core.i32[L.TLB_WRITE >> 2] = L.TLB_TRACE;
-    } else core.updateTlbPointers();
+    if (record !== 0) core.missAlways();
+    else core.updateTlbPointers();
   }
   readonly #onAccess: TraceListener = (linear, size, value, write) => {
     this.#trace(linear, size, value, write);
@@ -266,10 +265,6 @@ export class Engine implements CodeCache {
   /** Number of a listener, for a trace record. */
   addTrace(listener: TraceListener): number {
     this.#limitInstrumentation();
-    const { i32 } = this.#core;
-    if (i32[L.TLB_TRACE >> 2] !== L.TLB_MISS) {
-      i32.fill(L.TLB_MISS, L.TLB_TRACE >> 2, (L.TLB_TRACE + L.TLB_BYTES) >> 2);
-    }
     return this.#traces.push(listener) - 1;
   }
   /** Dropped blocks leave their callbacks behind: beyond a limit all code is dropped. */

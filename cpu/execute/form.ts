@@ -16,6 +16,13 @@ export interface Operand {
   readonly size: number;
   /** State offset of the register, or of the base register, where the form fixes it. */
   readonly fixed?: number;
+  /** Memory must be aligned to its size, else #GP(0). */
+  readonly aligned?: boolean;
+  /**
+   * A register that is not a general one. Writing an MMX register sets bits 64–79 of the x87 register that it is
+   * part of.
+   */
+  readonly file?: "mmx" | "xmm";
 }
 
 /** A form: an operation for given kinds of operands. */

@@ -53,6 +53,9 @@ const SPECIALS = 9;
 
 const KINDS: readonly OperandKind[] = ["register", "base", "indexed", "segmented"];
 
+/** Codes of operands that are or may be in memory. */
+const MEMORY_KINDS = "EMOQW";
+
 /** Handler numbers of an entry by variant. */
 const VARIANTS = 2 * 2 * 4 * 2 * 3;
 
@@ -131,7 +134,7 @@ export class Handlers {
     }
     const stack = semantics.stack === true;
     const string = semantics.string === true;
-    const memory = entry.operands.some(({ kind }) => kind === "E" || kind === "M" || kind === "O");
+    const memory = entry.operands.some(({ kind }) => MEMORY_KINDS.includes(kind));
     const fixedSize = !stack && !string && entry.operands.length > 0 &&
       entry.operands.every(({ size }) => size > 0);
     for (let size = 0; size < (fixedSize ? 1 : 2); size++) {
@@ -174,12 +177,18 @@ export class Handlers {
     for (const token of entry.operands) {
       const size = token.size === 0 ? operandSize : Math.max(token.size, 0);
       let kind: OperandKind = "register";
-      if (token.kind === "E" || token.kind === "M" || token.kind === "O") {
+      if (MEMORY_KINDS.includes(token.kind)) {
         kind = memory;
-        if (token.kind !== "E" && kind === "register") return -1;
+        if ((token.kind === "M" || token.kind === "O") && kind === "register") return -1;
         if (token.kind === "O" && kind === "indexed") return -1;
       } else if ("IJA".includes(token.kind)) kind = "immediate";
-      operands.push({ kind, size });
+      if (kind === "register" && "PQN".includes(token.kind)) {
+        operands.push({ kind, size, file: "mmx" });
+      } else if (kind === "register" && "VWU".includes(token.kind)) {
+        operands.push({ kind, size, file: "xmm" });
+      } else if (kind === memory && size === 16 && entry.aligned) {
+        operands.push({ kind, size, aligned: true });
+      } else operands.push({ kind, size });
     }
     const { addressSize, flat, repeat } = choice;
     let form: Form = {
@@ -197,7 +206,10 @@ export class Handlers {
         operands: operands.map((one) => one.kind === memory ? { ...one, kind: "segmented" } : one),
       };
     }
-    const key = `${entry.operation} ${operandSize} ${form.operands.map((o) => o.kind + o.size)} ` +
+    const places = form.operands.map((o) =>
+      `${o.file ?? o.kind}${o.size}${o.aligned === true ? "a" : ""}`
+    );
+    const key = `${entry.operation} ${operandSize} ${places} ` +
       `${semantics.string ? addressSize + "/" + repeat : ""} ${semantics.stack ? flat : ""}`;
     let number = this.#forms.get(key);
     if (number === undefined) {

@@ -15,6 +15,7 @@ import {
   LINK_SLOT,
   MODE_WORD,
   RECORD,
+  SCRATCH,
   SEGMENT,
   SEGMENT_BYTES,
   segmentOffset,
@@ -23,7 +24,7 @@ import {
   TLB_READ,
   TLB_WRITE,
 } from "../state/layout.ts";
-import { I32, I64, WasmFunction, type WasmModule } from "./wasm.ts";
+import { I32, I64, V128, WasmFunction, type WasmModule } from "./wasm.ts";
 
 type Size = 1 | 2 | 4 | 8;
 
@@ -35,6 +36,7 @@ export interface RuntimeImports {
   slowRead(linear: number, size: number): number;
   slowWrite(linear: number, size: number, value: number): void;
   slowReadForWrite(linear: number, size: number): number;
+  probeRead(linear: number, size: number): void;
   probeWrite(linear: number, size: number): void;
   /** A segment check failed: #SS(0) or #GP(0) by the state offset of the segment. */
   segmentFault(segment: number): void;
@@ -56,6 +58,7 @@ export class Runtime {
   readonly #slowRead: number;
   readonly #slowWrite: number;
   readonly #slowReadForWrite: number;
+  readonly #probeRead: number;
   readonly #probeWrite: number;
   readonly #segmentFault: number;
   readonly #checkBranch: number;
@@ -74,6 +77,7 @@ export class Runtime {
     this.#slowRead = module.importFunction("slowRead", read);
     this.#slowWrite = module.importFunction("slowWrite", module.type([I32, I32, I32]));
     this.#slowReadForWrite = module.importFunction("slowReadForWrite", read);
+    this.#probeRead = module.importFunction("probeRead", two);
     this.#probeWrite = module.importFunction("probeWrite", two);
     this.#segmentFault = module.importFunction("segmentFault", one);
     this.#checkBranch = module.importFunction("checkBranch", one);
@@ -119,7 +123,9 @@ export class Runtime {
       }
       f.i32(0).get(1).store(CURRENT);
       if (size === 8) {
-        f.get(0).i32(4).call(this.#slowRead).op("i64.extend_i32_u");
+        f.get(0).i32(8).call(this.#probeRead).get(0).i32(4).call(this.#slowRead).op(
+          "i64.extend_i32_u",
+        );
         f.get(0).i32(4).add().i32(4).call(this.#slowRead).op("i64.extend_i32_u").i64(32n);
         f.op("i64.shl", "i64.or");
       } else f.get(0).i32(size).call(this.#slowRead);
@@ -144,6 +150,43 @@ export class Runtime {
       } else {
         f.get(0).i32(size).get(1);
         if (size < 4) f.i32(size === 1 ? 0xff : 0xffff).and();
+        f.call(this.#slowWrite);
+      }
+    });
+  }
+  /** (linear, record) → 16 bytes; for reads that missed the inline path. */
+  slowReadVector(): number {
+    return this.shared("slowReadVector", [I32, I32], [V128], (f) => {
+      const entry = f.local();
+      hitInPage(f, TLB_READ, 16, entry);
+      f.if().get(0).get(entry).add().vectorMemory("v128.load").return().end();
+      f.i32(0).get(1).store(CURRENT).get(0).i32(16).call(this.#probeRead);
+      // Words at odd addresses would be refused under EFLAGS.AC, which does not look at 16-byte operands.
+      f.get(0).i32(3).and().if();
+      for (let i = 0; i < 16; i++) {
+        f.i32(0).get(0).i32(i).add().i32(1).call(this.#slowRead).memory("i32.store8", SCRATCH + i);
+      }
+      f.i32(0).vectorMemory("v128.load", SCRATCH).return().end();
+      f.get(0).i32(4).call(this.#slowRead).vector("i32x4.splat");
+      for (let i = 1; i < 4; i++) {
+        f.get(0).i32(4 * i).add().i32(4).call(this.#slowRead).lane("i32x4.replace_lane", i);
+      }
+    });
+  }
+  /** (linear, 16 bytes, record); for writes that missed the inline path. */
+  slowWriteVector(): number {
+    return this.shared("slowWriteVector", [I32, V128, I32], [], (f) => {
+      const entry = f.local();
+      hitInPage(f, TLB_WRITE, 16, entry);
+      f.if().get(0).get(entry).add().get(1).vectorMemory("v128.store").return().end();
+      f.i32(0).get(2).store(CURRENT).get(0).i32(16).call(this.#probeWrite);
+      f.get(0).i32(3).and().if();
+      for (let i = 0; i < 16; i++) {
+        f.get(0).i32(i).add().i32(1).get(1).lane("i8x16.extract_lane_u", i).call(this.#slowWrite);
+      }
+      f.return().end();
+      for (let i = 0; i < 4; i++) {
+        f.get(0).i32(4 * i).add().i32(4).get(1).lane("i32x4.extract_lane", i);
         f.call(this.#slowWrite);
       }
     });

@@ -170,6 +170,10 @@ function flatMemory(core: Core): MemoryUnit {
       unit.probeWrite(linear, size);
       return read(linear, size);
     },
+    probeRead(linear, size) {
+      fill(linear, false);
+      fill(linear + size - 1, false);
+    },
     probeWrite(linear, size) {
       fill(linear, true);
       fill(linear + size - 1, true);

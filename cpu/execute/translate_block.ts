@@ -334,6 +334,20 @@ export class BlockTranslator {
         case "F":
           offset = instruction.rm;
           break;
+        case "P":
+          offset = L.FPU_REGISTERS + 16 * instruction.reg;
+          break;
+        case "Q":
+        case "N":
+          if (!instruction.isMemory) offset = L.FPU_REGISTERS + 16 * instruction.rm;
+          break;
+        case "V":
+          offset = L.XMM + 16 * instruction.reg;
+          break;
+        case "W":
+        case "U":
+          if (!instruction.isMemory) offset = L.XMM + 16 * instruction.rm;
+          break;
       }
       if (offset >= 0) i32[(record >> 2) + 1 + i] = offset;
     }

@@ -63,6 +63,8 @@ export interface MemoryUnit {
   slowWrite(linear: number, size: 1 | 2 | 4, value: number): void;
   /** First half of read-modify-write: faults as a write would, else returns the value. */
   slowReadForWrite(linear: number, size: 1 | 2 | 4): number;
+  /** Faults as a read of `size` bytes (1..16) would; for accesses that are then made in parts. */
+  probeRead(linear: number, size: number): void;
   /** Faults as a write of `size` bytes (1..16) would; writes nothing. */
   probeWrite(linear: number, size: number): void;
   /** Implicit supervisor accesses (descriptor tables, TSS). */

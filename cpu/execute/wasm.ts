@@ -8,12 +8,25 @@
  * proposal (custom section `metadata.code.branch_hint`).
  * @module
  */
+import {
+  LANE_OPCODES,
+  type LaneOperation,
+  VECTOR_ACCESSES,
+  VECTOR_OPCODES,
+  type VectorAccess,
+  type VectorOperation,
+} from "./wasm_simd.ts";
+
+export type { LaneOperation, VectorAccess, VectorOperation };
 
 /** Value types. */
 export const I32 = 0x7f;
 export const I64 = 0x7e;
 export const F32 = 0x7d;
 export const F64 = 0x7c;
+export const V128 = 0x7b;
+/** Prefix of the vector instructions. */
+const VECTOR = 0xfd;
 /** Reference to a function of a type that follows, or null. */
 const REF_NULL = 0x63;
 const EMPTY = 0x40;
@@ -124,6 +137,37 @@ export class WasmFunction {
   memory(name: Access, offset = 0): this {
     this.code.push(ACCESSES[name], 0);
     unsigned(offset, this.code);
+    return this;
+  }
+  /** Appends vector instructions without immediates by name. */
+  vector(...names: VectorOperation[]): this {
+    for (const name of names) {
+      this.code.push(VECTOR);
+      unsigned(VECTOR_OPCODES[name], this.code);
+    }
+    return this;
+  }
+  /** Appends a vector load or store; the address (and for a store the value) is on the stack. */
+  vectorMemory(name: VectorAccess, offset = 0): this {
+    this.code.push(VECTOR, VECTOR_ACCESSES[name], 0);
+    unsigned(offset, this.code);
+    return this;
+  }
+  /** Appends an access to lane `lane`. */
+  lane(name: LaneOperation, lane: number): this {
+    this.code.push(VECTOR, LANE_OPCODES[name], lane);
+    return this;
+  }
+  /** i8x16.shuffle: bytes 0–15 of the first operand, 16–31 of the second, for each byte of the result. */
+  shuffle(bytes: readonly number[]): this {
+    if (bytes.length !== 16) throw new RangeError(`A shuffle takes 16 bytes, not ${bytes.length}`);
+    this.code.push(VECTOR, 13, ...bytes);
+    return this;
+  }
+  /** Pushes a vector of 16 bytes. */
+  v128(bytes: readonly number[]): this {
+    if (bytes.length !== 16) throw new RangeError(`A vector has 16 bytes, not ${bytes.length}`);
+    this.code.push(VECTOR, 12, ...bytes);
     return this;
   }
   i32(value: number): this {

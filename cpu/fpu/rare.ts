@@ -39,14 +39,14 @@ const NM_VECTOR = 7;
 const MF_VECTOR = 16;
 
 /** #MF, or the FERR# pin where CR0.NE is 0. */
-function pending(core: Core): void {
+export function pendingException(core: Core): void {
   if (((core.i32[FPU_STATUS >> 2] as number) & ES) === 0) return;
   if ((core.i32[CR0 >> 2] as number) & NE) core.raise(MF_VECTOR);
   core.bus.coprocessorError?.();
 }
 function unavailable(core: Core): void {
   if ((core.i32[CR0 >> 2] as number) & (EM | TS)) core.raise(NM_VECTOR);
-  pending(core);
+  pendingException(core);
 }
 
 /** Begins an assist that waits: #NM, #MF. */
@@ -296,7 +296,7 @@ export const rareAssists: Assists = {
   fpuUnavailable: unavailable,
   fpuWait: (core) => {
     if (((core.i32[CR0 >> 2] as number) & (MP | TS)) === (MP | TS)) core.raise(NM_VECTOR);
-    pending(core);
+    pendingException(core);
   },
   fprem: remainder(false),
   fprem1: remainder(true),

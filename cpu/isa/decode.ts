@@ -11,7 +11,7 @@ import type { Row } from "./row.ts";
 
 /** One operand of an entry. */
 export interface OperandToken {
-  /** Code letter(s): E G Z M I J O A S R X (fixed register) F (x87 register). */
+  /** Code letter(s): E G Z M I J O A S R X (fixed register) F (x87 register), P Q N (MMX), V W U (XMM). */
   readonly kind: string;
   /** Bytes, 0 when it is the operand size attribute, −1 when there is none (M, A). */
   readonly size: number;
@@ -26,6 +26,8 @@ export interface Entry {
   readonly operands: readonly OperandToken[];
   readonly lock: boolean;
   readonly ends: boolean;
+  /** A 16-byte memory operand must be aligned. */
+  readonly aligned: boolean;
   readonly modrm: boolean;
   /** Bytes of immediates: 0, or a code of {@link IMMEDIATE}. */
   readonly immediate: number;
@@ -81,7 +83,16 @@ export class Instruction {
 }
 
 const SEGMENT_NAMES = ["ES", "CS", "SS", "DS", "FS", "GS"];
-const SIZES: Readonly<Record<string, number>> = { b: 1, w: 2, d: 4, v: 0, z: 0, q: 8, t: 10 };
+const SIZES: Readonly<Record<string, number>> = {
+  b: 1,
+  w: 2,
+  d: 4,
+  v: 0,
+  z: 0,
+  q: 8,
+  t: 10,
+  x: 16,
+};
 
 function token(text: string): OperandToken {
   const segment = SEGMENT_NAMES.indexOf(text);
@@ -122,20 +133,24 @@ function token(text: string): OperandToken {
   }
   const kind = text[0] ?? "";
   const size = SIZES[text[1] ?? ""];
-  if (!"EGZMOR".includes(kind) || size === undefined || text.length !== 2) {
+  if (!"EGZMORPQNVWU".includes(kind) || size === undefined || text.length !== 2) {
     throw new Error(`operand ${text} is not in the notation`);
   }
   return { kind, size, value: kind === "O" ? IMMEDIATE.ADDRESS : 0 };
 }
 
+/** Letters of MMX and XMM operands. */
+const VECTOR_KINDS = "PQNVWU";
+/** Mandatory prefixes in the order of the slots' planes; plane 0: none. */
+const MANDATORY: readonly string[] = ["", "66", "F3", "F2"];
+const PLANE = 2 * 256 * 16;
+
 /** The table, prepared: opcode maps with groups resolved. */
 export class Decoder {
   /** All entries, in table order. */
   readonly entries: readonly Entry[];
-  /** By ((map * 256 + opcode) * 8 + reg) * 2 + (register form). */
-  readonly #slots: (Entry | undefined)[] = new Array<Entry | undefined>(2 * 256 * 16).fill(
-    undefined,
-  );
+  /** By plane * {@link PLANE} + ((map * 256 + opcode) * 8 + reg) * 2 + (register form). */
+  readonly #slots: (Entry | undefined)[] = new Array<Entry | undefined>(4 * PLANE).fill(undefined);
   /** x87 register forms, by (opcode & 7) * 64 + (ModRM & 63). */
   readonly #x87: (Entry | undefined)[] = new Array<Entry | undefined>(512).fill(undefined);
   /** Whether ModRM follows, by map * 256 + opcode. */
@@ -149,6 +164,9 @@ export class Decoder {
     const [opcode, operation, operandText = "", attributes = ""] = row;
     const operands = operandText === "" ? [] : operandText.split(" ").map(token);
     const words = opcode.split(" ");
+    // 66, F2 and F3 before the escape choose the instruction; the first byte of the one-byte map does not.
+    const mandatory = words[1] === "0F" ? MANDATORY.indexOf(words.shift() as string) : 0;
+    const vector = operands.some(({ kind }) => VECTOR_KINDS.includes(kind));
     let map = 0;
     if (words[0] === "0F") {
       map = 1;
@@ -165,12 +183,14 @@ export class Decoder {
       else second = word;
     }
     if (operands.some(({ kind }) => kind === "M")) form = "m";
+    if (operands.some(({ kind }) => kind === "N" || kind === "U")) form = "r";
     let immediate: number = IMMEDIATE.NONE;
     for (const operand of operands) {
       if ("IJAO".includes(operand.kind) && operand.value !== 0) immediate = operand.value;
     }
     const x87 = map === 0 && byte >= 0xd8 && byte <= 0xdf;
     const modrm = x87 || reg >= 0 || form !== "" ||
+      vector ||
       operands.some(({ kind, value }) => "EGMR".includes(kind) || (kind === "S" && value < 0));
     const entry: Entry = {
       row,
@@ -178,6 +198,7 @@ export class Decoder {
       operands,
       lock: attributes.includes("L"),
       ends: attributes.includes("E"),
+      aligned: attributes.includes("A"),
       modrm,
       immediate,
       index,
@@ -189,14 +210,20 @@ export class Decoder {
       this.#modrm[byte] = 1;
       return entry;
     }
+    // Where prefixes have their usual meaning the row is in all planes.
+    const exact = mandatory !== 0 || vector || attributes.includes("N");
+    const planes = exact ? [mandatory] : [0, 1, 2, 3];
     const count = first.endsWith("+r") ? 8 : 1;
     for (let i = 0; i < count; i++) {
       const at = map * 256 + byte + i;
       if (modrm) this.#modrm[at] = 1;
       for (let r = 0; r < 8; r++) {
         if (reg >= 0 && r !== reg) continue;
-        if (form !== "r") this.#claim(this.#slots, (at * 8 + r) * 2, entry);
-        if (form !== "m" && !x87) this.#claim(this.#slots, (at * 8 + r) * 2 + 1, entry);
+        for (const plane of planes) {
+          const slot = plane * PLANE + (at * 8 + r) * 2;
+          if (form !== "r") this.#claim(this.#slots, slot, entry);
+          if (form !== "m" && !x87) this.#claim(this.#slots, slot + 1, entry);
+        }
       }
     }
     return entry;
@@ -207,13 +234,16 @@ export class Decoder {
     slots[at] = entry;
   }
 
-  /** The entry of an opcode, or undefined; `second` is ModRM. For tests and disassembly. */
-  find(map: number, opcode: number, modrm: number): Entry | undefined {
+  /**
+   * The entry of an opcode, or undefined. `prefix`: the mandatory prefix, 0 none, 1 66h, 2 F3h, 3 F2h.
+   * For tests and disassembly too.
+   */
+  find(map: number, opcode: number, modrm: number, prefix = 0): Entry | undefined {
     if (map === 0 && (opcode & 0xf8) === 0xd8 && modrm >= 0xc0) {
       return this.#x87[(opcode & 7) * 64 + (modrm & 63)];
     }
     const index = (map * 256 + opcode) * 8 + ((modrm >> 3) & 7);
-    return this.#slots[index * 2 + (modrm >= 0xc0 ? 1 : 0)];
+    return this.#slots[prefix * PLANE + index * 2 + (modrm >= 0xc0 ? 1 : 0)];
   }
 
   /**
@@ -248,10 +278,14 @@ export class Decoder {
       else break;
     }
     let map = 0;
+    let prefix = 0;
     if (opcode === 0x0f) {
       if (position >= limit) return position >= at + 15 ? TOO_LONG : TRUNCATED;
       opcode = bytes[position++] as number;
       map = 1;
+      // As mandatory prefix F2 and F3 go before 66, and of them the last one counts.
+      if (out.repeat !== 0) prefix = out.repeat === 0xf3 ? 2 : 3;
+      else if (operandBig !== big) prefix = 1;
     }
     out.opcode = opcode;
     out.operandSize = operandBig ? 4 : 2;
@@ -266,7 +300,7 @@ export class Decoder {
     let entry: Entry | undefined;
     let defaultSegment = 3;
     if (this.#modrm[map * 256 + opcode] === 0) {
-      entry = this.#slots[(map * 256 + opcode) * 16];
+      entry = this.#slots[prefix * PLANE + (map * 256 + opcode) * 16];
       out.reg = map === 0 && opcode < 0x40 || map === 1 && opcode >= 0xa0 && opcode < 0xaf
         ? (opcode >> 3) & 7
         : opcode & 7;
@@ -280,7 +314,7 @@ export class Decoder {
       out.modrm = modrm;
       out.reg = (modrm >> 3) & 7;
       out.rm = rm;
-      entry = this.find(map, opcode, modrm);
+      entry = this.find(map, opcode, modrm, prefix);
       if (entry === undefined) return UNDEFINED;
       // The x87 keeps the opcode of its last instruction: 11 bits (SDM vol. 1 §8.1.9).
       if (map === 0 && (opcode & 0xf8) === 0xd8) out.immediate = ((opcode & 7) << 8) | modrm;

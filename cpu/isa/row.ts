@@ -26,7 +26,8 @@
  *   V W U         XMM register of ModRM.reg; XMM register or memory; XMM register of ModRM.rm. Sizes d q x
  *
  * Attributes, letters: L may be locked (with a memory destination); E ends the block; A 16-byte memory
- * operand must be aligned.
+ * operand must be aligned; N none of 66, F2 and F3 may be there ("NP" in the SDM). Rows with an MMX or XMM
+ * operand are so without saying it.
  *
  * Feature: what a processor must have for the encoding to exist; absent where all have it.
  * @module

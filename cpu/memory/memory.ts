@@ -58,13 +58,19 @@ export class Memory implements MemoryUnit {
   slowReadForWrite(linear: number, size: 1 | 2 | 4): number {
     const user = this.#core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
-    this.#probe(linear, size, user);
+    this.#probe(linear, size, user, true, writeTable(user));
     return this.#read(linear, size, user, (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR) >> 2);
+  }
+  probeRead(linear: number, size: number): void {
+    const user = this.#core.cpl === 3;
+    if (user) this.#checkAlignment(linear, size);
+    const table = (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR) >> 2;
+    this.#probe(linear, size, user, false, table);
   }
   probeWrite(linear: number, size: number): void {
     const user = this.#core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
-    this.#probe(linear, size, user);
+    this.#probe(linear, size, user, true, writeTable(user));
   }
 
   // ---- implicit supervisor accesses -----------------------------------------------------------------
@@ -235,25 +241,32 @@ export class Memory implements MemoryUnit {
       this.physical.write8(i < split ? first + i : second + i - split, value >>> (8 * i));
     }
   }
-  #probe(linear: number, size: number, user: boolean): void {
-    const table = (user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR) >> 2;
+  /** `table`: index of the TLB table of the access. */
+  #probe(linear: number, size: number, user: boolean, write: boolean, table: number): void {
     const { i32 } = this.#core;
-    if ((i32[table + (linear >>> 12)] as number) & L.TLB_MISS) this.#translate(linear, true, user);
+    if ((i32[table + (linear >>> 12)] as number) & L.TLB_MISS) {
+      this.#translate(linear, write, user);
+    }
     const last = (linear + size - 1) | 0;
     if (
       (last ^ linear) >>> 12 !== 0 && (i32[table + (last >>> 12)] as number) & L.TLB_MISS
-    ) this.#translate(last & ~0xfff, true, user);
+    ) this.#translate(last & ~0xfff, write, user);
   }
   /** #AC for a misaligned access of a user program that asked for it. */
   #checkAlignment(linear: number, size: number): void {
     const core = this.#core;
-    // 80-bit and longer x87 operands need 8 and 4 (SDM vol. 3A Table 6-7).
-    const alignment = size <= 8 ? size : size === 10 ? 8 : 4;
+    // 80-bit and longer x87 operands need 8 and 4 (SDM vol. 3A Table 6-7); of 16 bytes nothing is asked here.
+    const alignment = size <= 8 ? size : size === 10 ? 8 : size === 16 ? 1 : 4;
     if (
       (linear & (alignment - 1)) !== 0 && (core.cr0 & CR0_AM) !== 0 &&
       ((core.i32[L.EFLAGS >> 2] as number) & AC) !== 0
     ) core.raise(VECTOR.AC, 0);
   }
+}
+
+/** Index of a write TLB among the state's words. */
+function writeTable(user: boolean): number {
+  return (user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR) >> 2;
 }
 
 /** Makes the memory unit of a core. */

@@ -132,9 +132,11 @@ export const FPU_DS = 0x39c;
 export const FPU_OPCODE = 0x3a0;
 /** Free for the FPU's own lazy state. */
 export const FPU_PRIVATE = 0x3a4;
-/** XMM0…XMM7 and MXCSR, for later. */
+/** XMM0…XMM7, 16 bytes each. */
 export const XMM = 0x400;
 export const MXCSR = 0x480;
+/** Bits of MXCSR that the processor has (SDM vol. 1 §11.6.6). */
+export const MXCSR_MASK = 0x484;
 /** SIMD floating-point exceptions of the running instruction; 0 between instructions. */
 export const SIMD_RAISED = 0x488;
 /** Words that stay 0, read as a block by branches without a link. */

@@ -54,6 +54,11 @@ export const MAX_PATCH_BYTES = 16;
 /** Bytes of a 32-bit FSAVE image. */
 export const FPU_IMAGE_BYTES = 108;
 
+/** XMM0–7. */
+export const XMM_BYTES = 128;
+/** MXCSR after reset. */
+export const INITIAL_MXCSR = 0x1f80;
+
 /** Bytes put over the background before a case runs. */
 export interface Patch {
   readonly address: number;
@@ -72,6 +77,8 @@ export interface TestCase {
   readonly undefinedRegisters?: number;
   /** Memory that is not the same on all processors. */
   readonly undefinedMemory?: { readonly start: number; readonly bytes: number };
+  /** Where the instruction faults the x87 state is not compared. */
+  readonly undefinedFpuOnFault?: boolean;
   /** #PF may name any address within so many bytes of the operand. */
   readonly faultsWithin?: number;
   readonly code: Uint8Array;
@@ -85,6 +92,12 @@ export interface TestCase {
   readonly patches: readonly Patch[];
   /** FSAVE image, 32-bit protected-mode format; absent: as after FNINIT. */
   readonly fpu?: Uint8Array;
+  /** XMM0–7, 16 bytes each; absent: zeros, and the registers are not compared. */
+  readonly xmm?: Uint8Array;
+  /** Absent: {@link INITIAL_MXCSR}. Reserved bits must be clear. */
+  readonly mxcsr?: number;
+  /** Bits of MXCSR that are not compared. */
+  readonly undefinedMxcsr?: number;
 }
 
 /** x87 state after a case. */
@@ -112,6 +125,9 @@ export interface Outcome {
   /** ES CS SS DS FS GS. */
   readonly segments: readonly number[];
   readonly fpu: FpuOutcome;
+  /** XMM0–7, 16 bytes each. */
+  readonly xmm: Uint8Array;
+  readonly mxcsr: number;
   /** Changed words of writable memory by address, in order; at most 64. */
   readonly memory: ReadonlyMap<number, number>;
   /** How many words changed. */

@@ -2,13 +2,15 @@
  * Compares what two engines did with a case.
  * @module
  */
-import { type Outcome, REGIONS, type TestCase } from "./case.ts";
+import { INITIAL_MXCSR, type Outcome, REGIONS, type TestCase } from "./case.ts";
 
 /** Frames of faults have RF set; our engine looks at the state before the frame is made. */
 const RF = 0x10000;
 /** #PF error code: instruction fetch; reported only by processors with no-execute pages. */
 const FETCH = 0x10;
 const PAGE_FAULT = 14;
+/** How a case ends that completes. */
+const BREAKPOINT = 3;
 /** {@link Outcome} vector of a case that destroyed the process. */
 const DESTROYED = -2;
 const REGISTERS = ["EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"];
@@ -68,8 +70,30 @@ export function compare(
     }
   }
   if (typeof fpu === "number") out.push(...compareApproximately(native, ours, fpu));
-  else if (fpu) out.push(...compareFpu(native, ours));
+  else if (fpu && !(test.undefinedFpuOnFault && native.vector !== BREAKPOINT)) {
+    out.push(...compareFpu(native, ours));
+  }
+  if (test.xmm) out.push(...compareSimd(test, native, ours));
   return out;
+}
+
+/** Differences of MXCSR and the XMM registers. */
+function compareSimd(test: TestCase, native: Outcome, ours: Outcome): string[] {
+  const out: string[] = [];
+  const mask = ~(test.undefinedMxcsr ?? 0);
+  if ((native.mxcsr & mask) !== (ours.mxcsr & mask)) {
+    out.push(`MXCSR: native ${hex(native.mxcsr)}, ours ${hex(ours.mxcsr)}`);
+  }
+  for (let i = 0; i < 8; i++) {
+    const [a, b] = [native, ours].map(({ xmm }) => vectorText(xmm, i));
+    if (a !== b) out.push(`XMM${i}: native ${a}, ours ${b}`);
+  }
+  return out;
+}
+/** An XMM register, highest byte first, in words of 32 bits. */
+function vectorText(xmm: Uint8Array, i: number): string {
+  const view = new DataView(xmm.buffer, xmm.byteOffset + 16 * i, 16);
+  return [12, 8, 4, 0].map((at) => hex(view.getUint32(at, true)).padStart(8, "0")).join("_");
 }
 
 /** Differences of the x87 state. */
@@ -136,6 +160,11 @@ export function describe(test: TestCase): string {
     const words = [0, 4, 8].map((at) => hex(view.getUint16(at, true)));
     const stack = Array.from({ length: 8 }, (_, i) => realText(image.subarray(28), i));
     fpu = `\n  FCW=${words[0]} FSW=${words[1]} FTW=${words[2]} ST: ${stack.join(" ")}`;
+  }
+  if (test.xmm) {
+    const { xmm } = test;
+    const registers = Array.from({ length: 8 }, (_, i) => `XMM${i}=${vectorText(xmm, i)}`);
+    fpu += `\n  MXCSR=${hex(test.mxcsr ?? INITIAL_MXCSR)} ${registers.join(" ")}`;
   }
   if (test.segments) fpu += `\n  ES CS SS DS FS GS=${test.segments.map(hex).join(" ")}`;
   const flags = `EFLAGS=${hex(test.eflags)}`;

@@ -1,5 +1,5 @@
 /**
- * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--x87] [--seed N] [--count N]
+ * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--x87 | --simd] [--seed N] [--count N]
  * [--only OPERATION] [--ulps N] [--show N] [--report]`. Count is cases a row. Prints differences; with
  * `--report` also the cases of each row and how many of them completed without an exception.
  * @module
@@ -18,7 +18,9 @@ import {
 import { InterpreterEngine } from "./interpreter.ts";
 import { NativeEngine, startNative } from "./native.ts";
 import { Random } from "./random.ts";
+import { simdCase } from "./generate_simd.ts";
 import { fpuCase } from "./generate_x87.ts";
+import { SIMD } from "../../cpu/isa/simd.ts";
 import { X87 } from "../../cpu/isa/x87.ts";
 import { INTEGER } from "../../cpu/isa/table.ts";
 
@@ -119,6 +121,23 @@ export async function compareX87(
   return report;
 }
 
+/** MMX and SSE cases for each row. */
+export async function compareSimd(
+  engines: { native: Engine; ours: Engine },
+  options: { seed: number; count: number; only?: string | undefined },
+): Promise<Report> {
+  const report = newReport();
+  const random = new Random(options.seed);
+  for (const p of SIMD.map(pattern)) {
+    if (options.only && p.operation !== options.only) continue;
+    const cases = Array.from({ length: options.count }, () => simdCase(p, random));
+    const before = report.completed;
+    await compareCases(cases, engines, { fpu: true, report });
+    countRow(report, p, cases.length, before);
+  }
+  return report;
+}
+
 function option(name: string): string | undefined {
   const at = Deno.args.indexOf(`--${name}`);
   return at < 0 ? undefined : Deno.args[at + 1];
@@ -132,7 +151,11 @@ async function main(): Promise<void> {
   }
   const ours = new InterpreterEngine(native.hasLow);
   const started = performance.now();
-  const compareAll = Deno.args.includes("--x87") ? compareX87 : compareInteger;
+  const compareAll = Deno.args.includes("--x87")
+    ? compareX87
+    : Deno.args.includes("--simd")
+    ? compareSimd
+    : compareInteger;
   const report = await compareAll({ native, ours }, {
     seed: Number(option("seed") ?? 1),
     count: Number(option("count") ?? 200),

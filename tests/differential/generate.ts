@@ -24,6 +24,8 @@ export interface Pattern {
   readonly row: Row;
   readonly operation: string;
   readonly bytes: readonly number[];
+  /** Mandatory prefix, or 0. */
+  readonly mandatory: number;
   readonly operands: readonly string[];
   readonly lock: boolean;
   /** /n, or −1. */
@@ -43,7 +45,9 @@ export function pattern(row: Row): Pattern {
   let form: "" | "m" | "r" = "";
   let plus = false;
   let second = -1;
-  for (const word of opcode.split(" ")) {
+  const words = opcode.split(" ");
+  const mandatory = words[1] === "0F" ? parseInt(words.shift() as string, 16) : 0;
+  for (const word of words) {
     if (word.startsWith("/")) extension = Number(word[1]);
     else if (word === "m" || word === "r") form = word;
     else {
@@ -57,6 +61,7 @@ export function pattern(row: Row): Pattern {
     row,
     operation,
     bytes,
+    mandatory,
     operands: operands === "" ? [] : operands.split(" "),
     lock: attributes.includes("L"),
     extension,
@@ -178,7 +183,13 @@ function little(value: number, count: number, out: number[]): void {
 }
 
 /** Appends ModRM, SIB and displacement of a memory operand at `target`, setting registers to match. */
-function memoryOperand(d: Draft, reg: number, target: number, wide: boolean, out: number[]): void {
+export function memoryOperand(
+  d: Draft,
+  reg: number,
+  target: number,
+  wide: boolean,
+  out: number[],
+): void {
   const { random, gpr } = d;
   if (!wide) {
     const mod = d.sequence ? 0 : random.below(3);

@@ -14,7 +14,9 @@ import { integerSemantics } from "../../cpu/execute/semantics/mod.ts";
 import { Decoder } from "../../cpu/isa/decode.ts";
 import type { Row } from "../../cpu/isa/row.ts";
 import { INTEGER } from "../../cpu/isa/table.ts";
+import { SIMD } from "../../cpu/isa/simd.ts";
 import { X87 } from "../../cpu/isa/x87.ts";
+import { simdAssists, simdSemantics } from "../../cpu/simd/mod.ts";
 import {
   fpuAssists,
   fpuSemantics,
@@ -29,6 +31,7 @@ import {
   CODE16,
   type Engine,
   type FpuOutcome,
+  INITIAL_MXCSR,
   initialFpu,
   LDT,
   type Outcome,
@@ -36,6 +39,7 @@ import {
   type TestCase,
   USER_CS,
   USER_DS,
+  XMM_BYTES,
 } from "./case.ts";
 
 /** Where the regions are in physical memory; page tables and GDT are below. */
@@ -81,13 +85,15 @@ export class InterpreterEngine implements Engine {
       },
     });
     this.core = core;
-    const rows: readonly Row[] = [...INTEGER, ...X87];
+    const rows: readonly Row[] = [...INTEGER, ...X87, ...SIMD];
     const decoder = new Decoder(rows);
-    const handlers = new Handlers(decoder, { ...integerSemantics, ...fpuSemantics });
+    const semantics = { ...integerSemantics, ...fpuSemantics, ...simdSemantics };
+    const handlers = new Handlers(decoder, semantics);
     const known: Assists = {
       ...integerAssists,
       ...systemAssists,
       ...fpuAssists,
+      ...simdAssists,
       ...softwareInterrupts,
     };
     const missing = handlers.assists.filter((name) => known[name] === undefined);
@@ -118,8 +124,11 @@ export class InterpreterEngine implements Engine {
     }
     this.#tables(low);
     core.u8.set(this.#initial, L.RAM_BASE);
-    // PG, WP, NE, ET, MP, PE.
-    core.i32[L.CR0 >> 2] = 0x80010033 | 0;
+    // PG, AM, WP, NE, ET, MP, PE.
+    core.i32[L.CR0 >> 2] = 0x80050033 | 0;
+    // OSFXSR, OSXMMEXCPT.
+    core.i32[L.CR4 >> 2] = 0x600;
+    core.i32[L.MXCSR_MASK >> 2] = 0xffff;
     core.i32[L.CR3 >> 2] = PAGE_DIRECTORY;
     core.i32[L.GDTR_BASE >> 2] = GDT_LINEAR | 0;
     core.i32[L.GDTR_LIMIT >> 2] = 0x2f;
@@ -201,6 +210,8 @@ export class InterpreterEngine implements Engine {
       eip: core.eip,
       segments: [L.ES, L.CS, L.SS, L.DS, L.FS, L.GS].map((s) => core.selector(s)),
       fpu: readFpu(core),
+      xmm: core.u8.slice(L.XMM, L.XMM + XMM_BYTES),
+      mxcsr: core.u32[L.MXCSR >> 2] as number,
       memory,
       changed: memory.size,
     };
@@ -242,6 +253,9 @@ export class InterpreterEngine implements Engine {
     if (selectors[L.CS] === CODE16) core.eip = test.eip - REGIONS.code.start;
     core.updateMode();
     writeFpu(core, test.fpu ?? initialFpu());
+    if (test.xmm) core.u8.set(test.xmm, L.XMM);
+    else core.u8.fill(0, L.XMM, L.XMM + XMM_BYTES);
+    core.i32[L.MXCSR >> 2] = test.mxcsr ?? INITIAL_MXCSR;
     return new Uint32Array(image.buffer);
   }
 }

@@ -8,6 +8,7 @@ import {
   type Engine,
   FPU_IMAGE_BYTES,
   type FpuOutcome,
+  INITIAL_MXCSR,
   initialFpu,
   MAX_CODE,
   MAX_PATCH_BYTES,
@@ -15,12 +16,16 @@ import {
   type Outcome,
   tagOf,
   type TestCase,
+  XMM_BYTES,
 } from "./case.ts";
 
 const HEAD_BYTES = 72;
-const TEST_BYTES = HEAD_BYTES + MAX_CODE + FPU_IMAGE_BYTES + MAX_PATCHES * (8 + MAX_PATCH_BYTES);
+/** MXCSR and XMM registers. */
+const SIMD_BYTES = 4 + XMM_BYTES;
+const PATCHES_AT = HEAD_BYTES + MAX_CODE + FPU_IMAGE_BYTES + SIMD_BYTES;
+const TEST_BYTES = PATCHES_AT + MAX_PATCHES * (8 + MAX_PATCH_BYTES);
 const MAX_DIFFERENCES = 64;
-const FXSAVE_BYTES = 160;
+const FXSAVE_BYTES = 160 + XMM_BYTES;
 const OUTCOME_BYTES = 16 + 32 + 8 + 24 + 4 + FXSAVE_BYTES + MAX_DIFFERENCES * 8;
 /** Cases in one exchange with the process. */
 const BATCH = 1024;
@@ -174,7 +179,10 @@ function encode(test: TestCase, out: Uint8Array<ArrayBuffer>, at: number): void 
   for (let i = 0; i < 6; i++) view.setUint32(48 + i * 4, test.segments?.[i] ?? 0, true);
   out.set(test.code, at + HEAD_BYTES);
   out.set(test.fpu ?? initialFpu(), at + HEAD_BYTES + MAX_CODE);
-  let offset = HEAD_BYTES + MAX_CODE + FPU_IMAGE_BYTES;
+  const simd = HEAD_BYTES + MAX_CODE + FPU_IMAGE_BYTES;
+  view.setUint32(simd, test.mxcsr ?? INITIAL_MXCSR, true);
+  if (test.xmm) out.set(test.xmm, at + simd + 4);
+  let offset = PATCHES_AT;
   for (const { address, bytes } of test.patches) {
     view.setUint32(offset, address, true);
     view.setUint32(offset + 4, bytes.length, true);
@@ -206,6 +214,8 @@ function decode(bytes: Uint8Array<ArrayBuffer>, at: number): Outcome {
     eip: view.getUint32(52, true),
     segments,
     fpu: decodeFxsave(bytes.subarray(at + 84, at + 84 + FXSAVE_BYTES)),
+    mxcsr: view.getUint32(84 + 24, true),
+    xmm: bytes.slice(at + 84 + 160, at + 84 + 160 + XMM_BYTES),
     memory,
     changed,
   };

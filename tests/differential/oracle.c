@@ -33,9 +33,11 @@ struct patch { u32 address, length; u8 bytes[16]; };
 struct test {
   u32 gpr[8]; /* EAX ECX EDX EBX ESP EBP ESI EDI */
   u32 eflags, eip, length, patches;
-  u32 segments[6]; /* ES CS SS DS FS GS; CS 0: flat segments and the x87 state of the case */
+  u32 segments[6]; /* ES CS SS DS FS GS; CS 0: flat segments and the x87 and XMM state of the case */
   u8 code[MAX_CODE];
   u8 fpu[108];
+  u32 mxcsr;
+  u8 xmm[128];
   struct patch patch[MAX_PATCHES];
 };
 struct outcome {
@@ -44,7 +46,7 @@ struct outcome {
   u32 eflags, eip;
   u32 segments[6]; /* ES CS SS DS FS GS */
   u32 differences;
-  u8 fxsave[160];
+  u8 fxsave[288];
   struct { u32 address, value; } difference[MAX_DIFFERENCES];
 };
 
@@ -90,9 +92,13 @@ static u8 alternateStack[65536] __attribute__((aligned(64)));
 u8 fpuImage[108] __attribute__((aligned(16)));
 extern void trampoline(void);
 extern void restore(void);
-u32 caseEip, caseEsp, caseFlags;
+u32 caseEip, caseEsp, caseFlags, caseMxcsr;
+u8 caseXmm[128] __attribute__((aligned(16)));
 /* FRSTOR waits, so FNINIT comes first. FRSTOR, MOV and JMP change no flag. POPF sets NT and ID, which a return from a signal handler leaves alone. */
-__asm__("trampoline: fninit; frstor fpuImage; movl $caseFlags, %esp; popfl; movl caseEsp, %esp; jmp *caseEip\nrestore: movl $173, %eax; int $0x80");
+__asm__("trampoline: fninit; frstor fpuImage; ldmxcsr caseMxcsr\n"
+    "movaps caseXmm, %xmm0; movaps caseXmm+16, %xmm1; movaps caseXmm+32, %xmm2; movaps caseXmm+48, %xmm3\n"
+    "movaps caseXmm+64, %xmm4; movaps caseXmm+80, %xmm5; movaps caseXmm+96, %xmm6; movaps caseXmm+112, %xmm7\n"
+    "movl $caseFlags, %esp; popfl; movl caseEsp, %esp; jmp *caseEip\nrestore: movl $173, %eax; int $0x80");
 
 /* The LDT of segmented cases; as case.ts has it. Flags: see struct user_desc in Linux <asm/ldt.h>. */
 #define BITS32 1u
@@ -137,7 +143,7 @@ static void record(u32 signal, struct context *m) {
   o->eflags = m->eflags; o->eip = m->eip;
   u32 segments[6] = { m->es & 0xffff, m->cs & 0xffff, m->ss & 0xffff, m->ds & 0xffff, m->fs & 0xffff, m->gs & 0xffff };
   memcpy(o->segments, segments, 24);
-  if (m->fpstate) memcpy(o->fxsave, m->fpstate + 112, 160);
+  if (m->fpstate) memcpy(o->fxsave, m->fpstate + 112, 288);
   u32 n = 0;
   for (u32 r = 0; r < 4; r++) {
     if (regions[r].at == LOW && !haveLow) continue;
@@ -198,6 +204,8 @@ static void handler(int signal, void *info, struct ucontext *context) {
     place(t->patch[i].address, t->patch[i].bytes, n > 16 ? 16 : n);
   }
   memcpy(fpuImage, t->fpu, 108);
+  memcpy(caseXmm, t->xmm, 128);
+  caseMxcsr = t->mxcsr;
   m->eax = t->gpr[0]; m->ecx = t->gpr[1]; m->edx = t->gpr[2]; m->ebx = t->gpr[3];
   caseEsp = t->gpr[4]; m->ebp = t->gpr[5]; m->esi = t->gpr[6]; m->edi = t->gpr[7];
   caseFlags = t->eflags; m->eflags = 0x202; m->eip = (u32)trampoline; caseEip = t->eip;

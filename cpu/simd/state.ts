@@ -1,0 +1,202 @@
+/**
+ * The state as a whole: EMMS, MXCSR, FXSAVE and FXRSTOR, and the accesses to memory that are not operands.
+ *
+ * FXSAVE writes x87 registers in stack order and one tag bit a physical register; XMM registers and MXCSR only
+ * when CR4.OSFXSR is set, which is what the P6 family does. Reserved bytes are left alone.
+ * Sources: SDM vol. 1 §10.5.1 (image, Table 10-2), §10.2.3 and §11.6.6 (MXCSR and its mask), vol. 2.
+ * @module
+ */
+import type { Assist, Assists, Operands } from "../execute/assist.ts";
+import type { Core } from "../execute/core.ts";
+import type { Emitter, Semantics } from "../execute/emit.ts";
+import { setControlAndStatus } from "../fpu/mod.ts";
+import { AC } from "../state/flags.ts";
+import {
+  EDI,
+  FPU_CONTROL,
+  FPU_CS,
+  FPU_DP,
+  FPU_DS,
+  FPU_IP,
+  FPU_OPCODE,
+  FPU_REGISTERS,
+  FPU_STATUS,
+  FPU_TAG,
+  FPU_TOP,
+  MXCSR,
+  MXCSR_MASK,
+  TLB_MISS,
+  TLB_READ,
+  TLB_WRITE,
+  XMM,
+} from "../state/layout.ts";
+import { guardMmx, requireMmx, requireSse, sse } from "./guard.ts";
+
+const CR0_EM_TS = 0xc;
+const CR4_OSFXSR = 0x200;
+const CR0_AM = 0x40000;
+const NM_VECTOR = 7;
+const AC_VECTOR = 17;
+const GP_VECTOR = 13;
+/** Bytes of the image; of its head, the x87 registers and XMM0–7 in it. */
+export const FXSAVE_BYTES = 512;
+const REGISTERS_AT = 32;
+const XMM_AT = 160;
+const XMM_BYTES = 128;
+/** What FXSAVE writes: with and without XMM registers. */
+const WRITTEN = XMM_AT + XMM_BYTES;
+
+/** Empties the x87 registers. */
+const emms: Semantics = {
+  emit(x: Emitter): void {
+    guardMmx(x);
+    x.f.i32(0).i32(0).store(FPU_TOP).i32(0).i32(0).store(FPU_TAG);
+  },
+};
+
+/** #GP(0) for bits that the processor does not have. */
+const loadControl: Semantics = sse((x) => {
+  const value = x.local();
+  x.read(0).f.set(value).get(value).loadAt(MXCSR_MASK).i32(-1).xor().and().if(undefined, false);
+  x.fault(GP_VECTOR, 0).f.end();
+  x.f.i32(0).get(value).store(MXCSR);
+});
+const storeControl: Semantics = sse((x) => {
+  const value = x.local();
+  x.f.loadAt(MXCSR).set(value);
+  x.write(0, value);
+});
+
+/** SFENCE, LFENCE, MFENCE: accesses are in order here. */
+const fence: Semantics = { emit(): void {} };
+/** Faults as a load of a byte. */
+const flushLine: Semantics = {
+  emit(x: Emitter): void {
+    x.read(0).f.drop();
+  },
+};
+
+/** Place in linear memory of `bytes` bytes in one page if the TLB has it, else −1. Checks come before. */
+function place(core: Core, linear: number, bytes: number, write: boolean): number {
+  if ((linear & 0xfff) + bytes > 0x1000) return -1;
+  const table = core.i32[(write ? TLB_WRITE : TLB_READ) >> 2] as number;
+  const entry = core.i32[(table >> 2) + (linear >>> 12)] as number;
+  return entry & TLB_MISS ? -1 : (linear + entry) >>> 0;
+}
+
+/** #NM and the checks of the operand: all 512 bytes in the segment, 16-byte aligned. */
+function image(core: Core, operands: Operands, write: boolean): number {
+  if (core.cr0 & CR0_EM_TS) core.raise(NM_VECTOR);
+  const linear = core.linear(operands.segment, operands.offset, FXSAVE_BYTES, write);
+  if (linear & 15) {
+    // Silicon prefers #AC where it is enabled and not even four bytes are aligned.
+    const checked = core.cpl === 3 && core.cr0 & CR0_AM && core.eflags & AC;
+    core.raise(linear & 3 && checked ? AC_VECTOR : GP_VECTOR, 0);
+  }
+  return linear;
+}
+
+const fxsave: Assist = (core, operands) => {
+  const linear = image(core, operands, true);
+  for (let i = 0; i < FXSAVE_BYTES; i += 16) core.memory.probeWrite((linear + i) | 0, 16);
+  const { i32, u8 } = core;
+  const bytes = new Uint8Array(WRITTEN);
+  const out = new DataView(bytes.buffer);
+  const top = i32[FPU_TOP >> 2] as number;
+  out.setUint16(0, i32[FPU_CONTROL >> 2] as number, true);
+  out.setUint16(2, (i32[FPU_STATUS >> 2] as number) | (top << 11), true);
+  out.setUint8(4, i32[FPU_TAG >> 2] as number);
+  out.setUint16(6, (i32[FPU_OPCODE >> 2] as number) & 0x7ff, true);
+  out.setInt32(8, i32[FPU_IP >> 2] as number, true);
+  out.setUint16(12, i32[FPU_CS >> 2] as number, true);
+  out.setInt32(16, i32[FPU_DP >> 2] as number, true);
+  out.setUint16(20, i32[FPU_DS >> 2] as number, true);
+  if (core.cr4 & CR4_OSFXSR) {
+    out.setInt32(24, i32[MXCSR >> 2] as number, true);
+    out.setInt32(28, i32[MXCSR_MASK >> 2] as number, true);
+  }
+  for (let i = 0; i < 8; i++) {
+    const at = FPU_REGISTERS + ((top + i) & 7) * 16;
+    bytes.set(u8.subarray(at, at + 10), REGISTERS_AT + i * 16);
+  }
+  bytes.set(u8.subarray(XMM, XMM + XMM_BYTES), XMM_AT);
+  const count = core.cr4 & CR4_OSFXSR ? WRITTEN : XMM_AT;
+  const host = place(core, linear, FXSAVE_BYTES, true);
+  if (host >= 0) {
+    u8.set(bytes.subarray(0, count), host);
+    return;
+  }
+  for (let i = 0; i < count; i += 4) {
+    core.memory.slowWrite((linear + i) | 0, 4, out.getInt32(i, true));
+  }
+};
+
+const fxrstor: Assist = (core, operands) => {
+  const linear = image(core, operands, false);
+  for (let i = 0; i < FXSAVE_BYTES; i += 16) core.memory.probeRead((linear + i) | 0, 16);
+  const bytes = new Uint8Array(WRITTEN);
+  const data = new DataView(bytes.buffer);
+  const host = place(core, linear, FXSAVE_BYTES, false);
+  if (host >= 0) bytes.set(core.u8.subarray(host, host + WRITTEN));
+  else {
+    for (let i = 0; i < WRITTEN; i += 4) {
+      data.setInt32(i, core.memory.slowRead((linear + i) | 0, 4), true);
+    }
+  }
+  const { i32, u8 } = core;
+  const withSse = (core.cr4 & CR4_OSFXSR) !== 0;
+  const control = data.getInt32(24, true);
+  if (withSse && control & ~(i32[MXCSR_MASK >> 2] as number)) core.raise(GP_VECTOR, 0);
+  setControlAndStatus(core, data.getUint16(0, true), data.getUint16(2, true));
+  const top = i32[FPU_TOP >> 2] as number;
+  i32[FPU_TAG >> 2] = data.getUint8(4);
+  i32[FPU_OPCODE >> 2] = data.getUint16(6, true) & 0x7ff;
+  i32[FPU_IP >> 2] = data.getInt32(8, true);
+  i32[FPU_CS >> 2] = data.getUint16(12, true);
+  i32[FPU_DP >> 2] = data.getInt32(16, true);
+  i32[FPU_DS >> 2] = data.getUint16(20, true);
+  for (let i = 0; i < 8; i++) {
+    const at = REGISTERS_AT + i * 16;
+    u8.set(bytes.subarray(at, at + 10), FPU_REGISTERS + ((top + i) & 7) * 16);
+  }
+  if (!withSse) return;
+  i32[MXCSR >> 2] = control;
+  u8.set(bytes.subarray(XMM_AT, WRITTEN), XMM);
+};
+
+/** MASKMOVQ, MASKMOVDQU: bytes of `reg` for which bit 7 of `rm`'s byte is set go to DS:EDI. */
+function maskedMove(core: Core, operands: Operands, registers: number, count: number): void {
+  const { u8 } = core;
+  const offset = (core.i32[EDI >> 2] as number) & (operands.addressSize === 2 ? 0xffff : -1);
+  const from = registers + operands.reg * 16;
+  const mask = registers + operands.rm * 16;
+  const linear = core.linear(operands.segment, offset >>> 0, count, true);
+  // As silicon: eight bytes at a time, the high ones first, are checked in full, whatever the mask is.
+  for (let i = count - 8; i >= 0; i -= 8) core.memory.probeWrite((linear + i) | 0, 8);
+  for (let i = 0; i < count; i++) {
+    if (((u8[mask + i] as number) & 0x80) === 0) continue;
+    core.memory.slowWrite((linear + i) | 0, 1, u8[from + i] as number);
+    core.accessed?.((linear + i) | 0, 1, u8[from + i] as number, true);
+  }
+}
+const maskmovq: Assist = (core, operands) => {
+  requireMmx(core);
+  maskedMove(core, operands, FPU_REGISTERS, 8);
+  core.i32[FPU_TOP >> 2] = 0;
+  core.i32[FPU_TAG >> 2] = 0xff;
+};
+const maskmovdqu: Assist = (core, operands) => {
+  requireSse(core);
+  maskedMove(core, operands, XMM, 16);
+};
+
+/** Semantics by operation name. */
+export const stateSemantics: Readonly<Record<string, Semantics>> = {
+  emms,
+  ldmxcsr: loadControl,
+  stmxcsr: storeControl,
+  fence,
+  clflush: flushLine,
+};
+/** Assists by operation name. */
+export const stateAssists: Assists = { fxsave, fxrstor, maskmovq, maskmovdqu };
