@@ -98,7 +98,8 @@ function image(core: Core, operands: Operands, write: boolean): number {
 
 const fxsave: Assist = (core, operands) => {
   const linear = image(core, operands, true);
-  for (let i = 0; i < FXSAVE_BYTES; i += 16) core.memory.probeWrite((linear + i) | 0, 16);
+  // The last page first, as silicon does.
+  for (let i = FXSAVE_BYTES - 16; i >= 0; i -= 16) core.memory.probeWrite((linear + i) | 0, 16);
   const { i32, u8 } = core;
   const bytes = new Uint8Array(WRITTEN);
   const out = new DataView(bytes.buffer);

@@ -100,8 +100,8 @@ export function simdCase(p: Pattern, random: Random, data: SimdData = INTEGERS):
     (p.form === "" && place !== undefined && random.oneIn(2));
   const wide = !isMemory || !random.oneIn(10);
   const out = prefixes(p, random, wide);
-  // Rarely a prefix with which it is another instruction, or none; at 12h and 16h one of SSE3.
-  const stray = random.oneIn(100) && !/0F 1[26]/.test(p.row[0]);
+  // Rarely a prefix with which it is another instruction, or none; at 12h, 16h and AEh a later one.
+  const stray = random.oneIn(100) && !/0F (1[26]|AE)/.test(p.row[0]);
   if (stray) out.push(random.pick([0x66, 0xf2, 0xf3, 0xf0]));
   out.push(...p.bytes);
   const reg = p.extension >= 0 ? p.extension : random.below(8);
