@@ -38,11 +38,7 @@ const modules = new Map<number, WebAssembly.Module>();
 function instructionSet(): { decoder: Decoder; handlers: Handlers } {
   if (shared === undefined) {
     const decoder = new Decoder([...INTEGER, ...X87, ...SIMD]);
-    const handlers = new Handlers(decoder, {
-      ...integerSemantics,
-      ...fpuSemantics,
-      ...simdSemantics,
-    });
+    const handlers = new Handlers(decoder, integerSemantics, [fpuSemantics, simdSemantics]);
     shared = { decoder, handlers };
   }
   return shared;

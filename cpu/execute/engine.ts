@@ -35,7 +35,10 @@ export class Engine implements CodeCache {
   readonly blocks: Blocks;
   readonly translator: BlockTranslator;
   readonly #finder: CodeFinder;
-  readonly #assists: Assists[string][];
+  readonly #assists: Assists[string][] = [];
+  readonly #knownAssists: Assists;
+  /** What modules of handlers import. */
+  readonly #environment: WebAssembly.ModuleImports;
   readonly #enter: (block: number) => void;
   readonly #resume: (record: number) => void;
   /** Patched records: address and original handler. */
@@ -68,18 +71,34 @@ export class Engine implements CodeCache {
   ) {
     this.#core = core;
     this.blocks = new Blocks(core);
-    this.translator = new BlockTranslator(core, options.decoder, options.handlers);
+    const { decoder, handlers } = options;
+    this.translator = new BlockTranslator(core, decoder, handlers, (group) => {
+      this.#addGroup(handlers, group);
+    });
     this.#finder = new CodeFinder(core, this.blocks, this.translator, () => this.#flushBlocks());
-    this.#assists = options.handlers.assists.map((name) => {
-      const assist = options.assists[name];
-      if (assist === undefined) throw new Error(`no semantics and no assist for ${name}`);
-      return assist;
-    });
-    const instance = new WebAssembly.Instance(options.module, {
-      e: { memory: core.wasmMemory, ...this.#imports() },
-    });
+    this.#knownAssists = options.assists;
+    this.#nameAssists(handlers);
+    this.#environment = { memory: core.wasmMemory, ...this.#imports() };
+    const instance = new WebAssembly.Instance(options.module, { e: this.#environment });
+    this.#environment["table"] = instance.exports["table"] as WebAssembly.Table;
     this.#enter = instance.exports["enter"] as (block: number) => void;
     this.#resume = instance.exports["run"] as (record: number) => void;
+  }
+
+  /** Looks up the assists that handlers name. */
+  #nameAssists({ assists }: Handlers): void {
+    for (const name of assists.slice(this.#assists.length)) {
+      const assist = this.#knownAssists[name];
+      if (assist === undefined) throw new Error(`no semantics and no assist for ${name}`);
+      this.#assists.push(assist);
+    }
+  }
+  /** Makes a group of handlers and fills the table with it. */
+  #addGroup(handlers: Handlers, group: number): void {
+    const pages = this.#core.wasmMemory.buffer.byteLength / 0x10000;
+    const module = handlers.groupModule(group, pages);
+    this.#nameAssists(handlers);
+    new WebAssembly.Instance(module, { e: this.#environment });
   }
 
   #imports(): { [K in keyof RuntimeImports]: RuntimeImports[K] } {

@@ -7,6 +7,8 @@
  * The forms of a row are all combinations of operand size, kind of memory operand and (where the
  * semantics say that they depend on it) flatness, address size and repeat prefix. Equal forms of
  * different rows share a handler.
+ * Start-up is mostly the making of this code, so the semantics of units that not every guest uses come in
+ * groups, each a module of its own, made when the first instruction of the group is decoded.
  * @module
  */
 import type { Decoder, Entry, Instruction } from "../isa/decode.ts";
@@ -76,13 +78,32 @@ export class Handlers {
   readonly #assistNumbers = new Map<string, number>();
   readonly #forms = new Map<string, number>();
   readonly #hot: { form: Form; semantics: Semantics }[] = [];
-  readonly #cold: { form: Form; semantics: Semantics }[] = [];
+  readonly #cold: { form: Form; semantics: Semantics; group: number }[] = [];
   /** First of eight handlers with a fixed register, by the number of the general one. */
   readonly #fixedNumbers = new Map<number, number>();
-  readonly #semantics: Readonly<Record<string, Semantics>>;
+  /** By operation: the semantics, and the group; 0 is the module that is made at start-up. */
+  readonly #semantics = new Map<
+    string,
+    { readonly semantics: Semantics; readonly group: number }
+  >();
+  /** First number of a handler that is not in the loop. */
+  readonly #firstCold: number;
+  /** Modules of the groups by group and pages of memory. */
+  readonly #groupModules = new Map<string, WebAssembly.Module>();
+  readonly #groups: number;
 
-  constructor(decoder: Decoder, semantics: Readonly<Record<string, Semantics>>) {
-    this.#semantics = semantics;
+  /** `groups`: semantics that are made later, on first use. */
+  constructor(
+    decoder: Decoder,
+    semantics: Readonly<Record<string, Semantics>>,
+    groups: readonly Readonly<Record<string, Semantics>>[] = [],
+  ) {
+    this.#groups = groups.length + 1;
+    for (const [group, list] of [semantics, ...groups].entries()) {
+      for (const [operation, one] of Object.entries(list)) {
+        this.#semantics.set(operation, { semantics: one, group });
+      }
+    }
     this.#numbers = new Int16Array(decoder.entries.length * VARIANTS).fill(-1);
     for (const entry of decoder.entries) this.#enumerate(entry);
     for (const [index, { form, semantics }] of [...this.#hot].entries()) {
@@ -92,6 +113,7 @@ export class Handlers {
       }
       for (const variant of variants) this.#hot.push({ form: variant, semantics });
     }
+    this.#firstCold = SPECIALS + this.#hot.length;
     // Hot forms come first, so that they are the cases of the br_table.
     const shift = this.#hot.length - COLD;
     for (let i = 0; i < this.#numbers.length; i++) {
@@ -123,15 +145,16 @@ export class Handlers {
   }
   /** True when the entry has Wasm semantics. */
   hasSemantics(entry: Entry): boolean {
-    return this.#semantics[entry.operation] !== undefined;
+    return this.#semantics.has(entry.operation);
   }
 
   #enumerate(entry: Entry): void {
-    const semantics = this.#semantics[entry.operation];
-    if (semantics === undefined) {
+    const found = this.#semantics.get(entry.operation);
+    if (found === undefined) {
       this.assistIndex(entry.operation);
       return;
     }
+    const { semantics, group } = found;
     const stack = semantics.stack === true;
     const string = semantics.string === true;
     const memory = entry.operands.some(({ kind }) => MEMORY_KINDS.includes(kind));
@@ -142,7 +165,7 @@ export class Handlers {
         for (let kind = 0; kind < (memory ? 4 : 1); kind++) {
           for (let flat = 0; flat < (stack ? 2 : 1); flat++) {
             for (let repeat = 0; repeat < (string ? 3 : 1); repeat++) {
-              const number = this.#number(entry, semantics, {
+              const number = this.#number(entry, semantics, group, {
                 operandSize: fixedSize || size === 1 ? 4 : 2,
                 addressSize: address === 1 ? 4 : 2,
                 kind,
@@ -169,6 +192,7 @@ export class Handlers {
   #number(
     entry: Entry,
     semantics: Semantics,
+    group: number,
     choice: { operandSize: 2 | 4; addressSize: 2 | 4; kind: number; flat: boolean; repeat: number },
   ): number {
     const { operandSize } = choice;
@@ -213,10 +237,13 @@ export class Handlers {
       `${semantics.string ? addressSize + "/" + repeat : ""} ${semantics.stack ? flat : ""}`;
     let number = this.#forms.get(key);
     if (number === undefined) {
-      const hot = isHot(form);
-      const list = hot ? this.#hot : this.#cold;
-      number = SPECIALS + list.length + (hot ? 0 : COLD);
-      list.push({ form, semantics });
+      if (isHot(form)) {
+        number = SPECIALS + this.#hot.length;
+        this.#hot.push({ form, semantics });
+      } else {
+        number = SPECIALS + this.#cold.length + COLD;
+        this.#cold.push({ form, semantics, group });
+      }
       this.#forms.set(key, number);
     }
     return number;
@@ -245,23 +272,68 @@ export class Handlers {
     return first === undefined ? number : first + register;
   }
 
-  /** Encodes the module: exports `run` (a record) and `enter` (a block), which return at an exit. */
-  build(pages: number): Uint8Array<ArrayBuffer> {
+  /** Number of groups; group 0 is there from the start. */
+  get groupCount(): number {
+    return this.#groups;
+  }
+  /** The group of a handler's number. */
+  groupOf(number: number): number {
+    return number < this.#firstCold
+      ? 0
+      : (this.#cold[number - this.#firstCold] as { group: number }).group;
+  }
+
+  /**
+   * The module of a group from 1 on: puts its functions into the imported `table`. New assists may be named
+   * afterwards ({@link assists}).
+   */
+  groupModule(group: number, pages: number): WebAssembly.Module {
+    const key = `${group} ${pages}`;
+    let made = this.#groupModules.get(key);
+    if (made === undefined) {
+      const { module, runtime } = this.#begin(pages);
+      module.importTable("table", this.#cold.length, runtime.handlerType);
+      this.#functions(module, runtime, group);
+      made = new WebAssembly.Module(module.encode());
+      this.#groupModules.set(key, made);
+    }
+    return made;
+  }
+
+  #begin(pages: number): { module: WasmModule; runtime: Runtime } {
     const module = new WasmModule();
     module.importMemory("memory", pages);
     const runtime = new Runtime(module, (name) => this.assistIndex(name));
     runtime.enterBlock = (f, block) => {
       new Emitter(f, NO_FORM, runtime).enter(block);
     };
-    const specials = specialHandlers(runtime);
-    const functions: number[] = [];
-    for (const { form, semantics } of this.#cold) {
-      const f = new WasmFunction(1);
-      const x = new Emitter(f, form, runtime);
-      semantics.emit(x);
-      if (semantics.ends !== true) x.next();
-      functions.push(module.add(runtime.handlerType, f));
+    return { module, runtime };
+  }
+  /** Adds the functions of a group and puts them in table 0. */
+  #functions(module: WasmModule, runtime: Runtime, group: number): void {
+    let run: number[] = [];
+    for (let i = 0; i <= this.#cold.length; i++) {
+      const one = this.#cold[i];
+      if (one?.group === group) {
+        const f = new WasmFunction(1);
+        const x = new Emitter(f, one.form, runtime);
+        one.semantics.emit(x);
+        if (one.semantics.ends !== true) x.next();
+        run.push(module.add(runtime.handlerType, f));
+      } else if (run.length > 0) {
+        module.elements(i - run.length, run, runtime.handlerType);
+        run = [];
+      }
     }
+  }
+
+  /**
+   * Encodes the module: exports `run` (a record) and `enter` (a block), which return at an exit, and the `table`
+   * of the handlers that are functions.
+   */
+  build(pages: number): Uint8Array<ArrayBuffer> {
+    const { module, runtime } = this.#begin(pages);
+    const specials = specialHandlers(runtime);
     const cases = [
       ...specials.map((emit) => ({ form: NO_FORM, emit })),
       ...this.#hot.map(({ form, semantics }) => ({
@@ -282,8 +354,9 @@ export class Handlers {
     new Emitter(enter.block(), NO_FORM, runtime, { depth: 1, locals }).enter(0);
     enter.end().get(0).call(run);
     module.exportFunction("enter", module.add(one, enter));
-    module.table(functions.length, runtime.handlerType);
-    module.elements(0, functions, runtime.handlerType);
+    const table = module.table(this.#cold.length, runtime.handlerType);
+    module.exportTable("table", table);
+    this.#functions(module, runtime, 0);
     return module.encode();
   }
 }

@@ -65,11 +65,23 @@ export class BlockTranslator {
   readonly #pool: Decoded[] = [];
   readonly #buffer = new Uint8Array(32);
   instrument: Instrument | undefined = undefined;
+  readonly #require: (group: number) => void;
+  /** By group of handlers: 1 when it is there. */
+  readonly #present: Uint8Array;
 
-  constructor(core: Core, decoder: Decoder, handlers: Handlers) {
+  /** `require`: puts a group of handlers in place, before the first record that names one. */
+  constructor(
+    core: Core,
+    decoder: Decoder,
+    handlers: Handlers,
+    require: (group: number) => void,
+  ) {
     this.#core = core;
     this.#decoder = decoder;
     this.#handlers = handlers;
+    this.#require = require;
+    this.#present = new Uint8Array(handlers.groupCount);
+    this.#present[0] = 1;
   }
 
   /**
@@ -287,6 +299,11 @@ export class BlockTranslator {
       i32[at + 1] = 6;
       i32[at + 2] = -1;
       return true;
+    }
+    const group = this.#handlers.groupOf(handler);
+    if (this.#present[group] === 0) {
+      this.#require(group);
+      this.#present[group] = 1;
     }
     if (entry.ends) {
       // Branches: both links. Where an operand is a register, its place follows.

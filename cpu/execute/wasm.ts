@@ -386,6 +386,13 @@ export class WasmModule {
     unsigned(pages, out);
     this.#imports.push(out);
   }
+  /** Imports a table of functions of one type from module "e": table 0, as {@link table} declares it. */
+  importTable(name: string, size: number, type: number): void {
+    const out = [...text("e"), ...text(name), 1, REF_NULL, ...signedNumber(type), 1];
+    unsigned(size, out);
+    unsigned(size, out);
+    this.#imports.push(out);
+  }
   /** Reserves a function index, to be given a body later: for calls between functions. */
   declare(type: number): number {
     this.#functions.push({ type, body: undefined });

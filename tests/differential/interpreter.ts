@@ -87,8 +87,7 @@ export class InterpreterEngine implements Engine {
     this.core = core;
     const rows: readonly Row[] = [...INTEGER, ...X87, ...SIMD];
     const decoder = new Decoder(rows);
-    const semantics = { ...integerSemantics, ...fpuSemantics, ...simdSemantics };
-    const handlers = new Handlers(decoder, semantics);
+    const handlers = new Handlers(decoder, integerSemantics, [fpuSemantics, simdSemantics]);
     const known: Assists = {
       ...integerAssists,
       ...systemAssists,
