@@ -16,9 +16,10 @@ import { Hooks } from "./hooks.ts";
 import { Decoder } from "./isa/decode.ts";
 import { INTEGER } from "./isa/table.ts";
 import { SIMD } from "./isa/simd.ts";
+import { SIMD_FLOAT } from "./isa/simd_float.ts";
 import { X87 } from "./isa/x87.ts";
 import { createMemoryUnit } from "./memory/mod.ts";
-import { simdAssists, simdSemantics } from "./simd/mod.ts";
+import { floatSemantics, simdAssists, simdSemantics } from "./simd/mod.ts";
 import * as L from "./state/layout.ts";
 import { Registers } from "./state/registers.ts";
 import { resetMsrs, SIGNATURE } from "./system/mod.ts";
@@ -37,8 +38,9 @@ const modules = new Map<number, WebAssembly.Module>();
 
 function instructionSet(): { decoder: Decoder; handlers: Handlers } {
   if (shared === undefined) {
-    const decoder = new Decoder([...INTEGER, ...X87, ...SIMD]);
-    const handlers = new Handlers(decoder, integerSemantics, [fpuSemantics, simdSemantics]);
+    const decoder = new Decoder([...INTEGER, ...X87, ...SIMD, ...SIMD_FLOAT]);
+    const groups = [fpuSemantics, simdSemantics, floatSemantics];
+    const handlers = new Handlers(decoder, integerSemantics, groups);
     shared = { decoder, handlers };
   }
   return shared;

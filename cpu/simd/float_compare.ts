@@ -25,7 +25,7 @@ import {
 export const RELATION = { LESS: 1, EQUAL: 2, GREATER: 4, UNORDERED: 8 } as const;
 
 /** For each predicate of CMPPS a digit: the relations that satisfy it. EQ LT LE UNORD NEQ NLT NLE ORD. */
-const PREDICATES = 0x7ced8312;
+export const PREDICATES = 0x7ced8312;
 /** Predicates (a bit each) for which quiet NaNs are invalid: LT LE NLT NLE. */
 const SIGNALLING = 0x66;
 

@@ -9,7 +9,9 @@ import { integerSemantics } from "./integer.ts";
 import { moveSemantics } from "./move.ts";
 import { stateAssists, stateSemantics } from "./state.ts";
 
-/** All SIMD semantics by operation name. */
+export { floatSemantics } from "./float_semantics.ts";
+
+/** The semantics of all but floating-point arithmetic by operation name. */
 export const simdSemantics: Readonly<Record<string, Semantics>> = {
   ...integerSemantics,
   ...moveSemantics,

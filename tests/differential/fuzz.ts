@@ -1,5 +1,5 @@
 /**
- * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--x87 | --simd] [--seed N] [--count N]
+ * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--x87 | --simd | --float] [--seed N] [--count N]
  * [--only OPERATION] [--ulps N] [--show N] [--report]`. Count is cases a row. Prints differences; with
  * `--report` also the cases of each row and how many of them completed without an exception.
  * @module
@@ -19,8 +19,10 @@ import { InterpreterEngine } from "./interpreter.ts";
 import { NativeEngine, startNative } from "./native.ts";
 import { Random } from "./random.ts";
 import { simdCase } from "./generate_simd.ts";
+import { floatCase } from "./generate_simd_float.ts";
 import { fpuCase } from "./generate_x87.ts";
 import { SIMD } from "../../cpu/isa/simd.ts";
+import { SIMD_FLOAT } from "../../cpu/isa/simd_float.ts";
 import { X87 } from "../../cpu/isa/x87.ts";
 import { INTEGER } from "../../cpu/isa/table.ts";
 
@@ -103,6 +105,14 @@ export async function compareInteger(
 /** Results that need not be the same to the last bit. */
 const APPROXIMATE = /^(fsin|fcos|fsincos|fptan|fpatan|f2xm1|fyl2x|fyl2xp1)$/;
 
+/** Cases of SSE's floating-point arithmetic for each row. */
+export function compareFloats(
+  engines: { native: Engine; ours: Engine },
+  options: { seed: number; count: number; only?: string | undefined },
+): Promise<Report> {
+  return compareSimd(engines, options, true);
+}
+
 /** x87 cases for each row. */
 export async function compareX87(
   engines: { native: Engine; ours: Engine },
@@ -121,16 +131,18 @@ export async function compareX87(
   return report;
 }
 
-/** MMX and SSE cases for each row. */
+/** MMX and SSE cases for each row, without floating-point arithmetic or of that alone. */
 export async function compareSimd(
   engines: { native: Engine; ours: Engine },
   options: { seed: number; count: number; only?: string | undefined },
+  floats = false,
 ): Promise<Report> {
   const report = newReport();
   const random = new Random(options.seed);
-  for (const p of SIMD.map(pattern)) {
+  const make: (p: Pattern, random: Random) => TestCase = floats ? floatCase : simdCase;
+  for (const p of (floats ? SIMD_FLOAT : SIMD).map(pattern)) {
     if (options.only && p.operation !== options.only) continue;
-    const cases = Array.from({ length: options.count }, () => simdCase(p, random));
+    const cases = Array.from({ length: options.count }, () => make(p, random));
     const before = report.completed;
     await compareCases(cases, engines, { fpu: true, report });
     countRow(report, p, cases.length, before);
@@ -155,6 +167,8 @@ async function main(): Promise<void> {
     ? compareX87
     : Deno.args.includes("--simd")
     ? compareSimd
+    : Deno.args.includes("--float")
+    ? compareFloats
     : compareInteger;
   const report = await compareAll({ native, ours }, {
     seed: Number(option("seed") ?? 1),

@@ -15,8 +15,9 @@ import { Decoder } from "../../cpu/isa/decode.ts";
 import type { Row } from "../../cpu/isa/row.ts";
 import { INTEGER } from "../../cpu/isa/table.ts";
 import { SIMD } from "../../cpu/isa/simd.ts";
+import { SIMD_FLOAT } from "../../cpu/isa/simd_float.ts";
 import { X87 } from "../../cpu/isa/x87.ts";
-import { simdAssists, simdSemantics } from "../../cpu/simd/mod.ts";
+import { floatSemantics, simdAssists, simdSemantics } from "../../cpu/simd/mod.ts";
 import {
   fpuAssists,
   fpuSemantics,
@@ -85,9 +86,10 @@ export class InterpreterEngine implements Engine {
       },
     });
     this.core = core;
-    const rows: readonly Row[] = [...INTEGER, ...X87, ...SIMD];
+    const rows: readonly Row[] = [...INTEGER, ...X87, ...SIMD, ...SIMD_FLOAT];
     const decoder = new Decoder(rows);
-    const handlers = new Handlers(decoder, integerSemantics, [fpuSemantics, simdSemantics]);
+    const groups = [fpuSemantics, simdSemantics, floatSemantics];
+    const handlers = new Handlers(decoder, integerSemantics, groups);
     const known: Assists = {
       ...integerAssists,
       ...systemAssists,
