@@ -8,7 +8,10 @@ import {
   type Ext2Reader,
   findFileSystems,
   findKernel,
+  type InitialRamDisk,
+  INITRD_PATH,
   isLinuxKernel,
+  KERNEL_PATH,
   Machine,
   NS_PER_INSTRUCTION,
   readElf,
@@ -77,10 +80,10 @@ export class Session implements Disposable {
     const snapshot = options.snapshot || options.image === undefined;
     const disk = path === undefined ? undefined : new FileDisk(path, { readOnly: snapshot });
     try {
-      const initrd = options.initrd === undefined
-        ? undefined
-        : { bytes: readGiven(options.initrd, "initial RAM disk"), name: options.initrd };
       const kernel = findBootKernel(options, disk, path ?? "");
+      const initrd = options.initrd === undefined
+        ? kernel.initrd
+        : { bytes: readGiven(options.initrd, "initial RAM disk"), name: options.initrd };
       const machine = new Machine({
         ramBytes: options.ramBytes,
         disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
@@ -126,6 +129,7 @@ interface BootKernel {
   readonly bytes: Uint8Array;
   readonly name: string;
   readonly commandLine: string;
+  readonly initrd?: InitialRamDisk;
   readonly fileSystem: Ext2Reader | undefined;
 }
 
@@ -153,10 +157,13 @@ function findBootKernel(
 ): BootKernel {
   const append = options.append ?? "";
   if (options.kernel === undefined && disk !== undefined) {
-    const { bytes, partition, fileSystem } = findKernel(disk, path);
+    const { bytes, initrd, partition, fileSystem } = findKernel(disk, path);
     return {
       bytes,
-      name: `${path}:/boot/kernel`,
+      ...(initrd === undefined
+        ? {}
+        : { initrd: { bytes: initrd, name: `${path}:${INITRD_PATH}` } }),
+      name: `${path}:${KERNEL_PATH}`,
       commandLine: withRoot(append, bytes, partition),
       fileSystem,
     };

@@ -33,6 +33,7 @@ export {
   findFileSystems,
   findKernel,
   type FoundKernel,
+  INITRD_PATH,
   KERNEL_PATH,
   loadKernel,
 } from "./pc/boot.ts";

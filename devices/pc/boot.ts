@@ -13,8 +13,10 @@ import { readPartitions } from "./partition.ts";
 
 /** A kernel that was found on a disk. */
 export interface FoundKernel {
-  /** The ELF file. */
+  /** The ELF file or bzImage. */
   readonly bytes: Uint8Array;
+  /** The initial RAM disk that stands beside a Linux kernel, at {@link INITRD_PATH}. */
+  readonly initrd: Uint8Array | undefined;
   /** The partition's number, or 0 for a file system on the whole disk. */
   readonly partition: number;
   /** Where it was found. */
@@ -23,6 +25,8 @@ export interface FoundKernel {
 
 /** Where a kernel stands on a disk. */
 export const KERNEL_PATH = "/boot/kernel";
+/** Where a Linux kernel's initial RAM disk stands on a disk, if it needs one. */
+export const INITRD_PATH = "/boot/initrd";
 
 const SECTOR_BYTES = 512;
 
@@ -78,7 +82,7 @@ export function findFileSystems(
 }
 
 /**
- * Finds `/boot/kernel` on a disk.
+ * Finds `/boot/kernel` on a disk: a Multiboot kernel, or a Linux kernel with `/boot/initrd`.
  *
  * @param name what to call the disk in messages
  * @throws {BootError} when there is no file system, no kernel, or the file system is damaged
@@ -87,7 +91,9 @@ export function findKernel(disk: BlockBackend, name: string): FoundKernel {
   try {
     for (const { partition, fileSystem } of findFileSystems(disk)) {
       const bytes = fileSystem.readFile(KERNEL_PATH);
-      if (bytes !== undefined) return { bytes, partition, fileSystem };
+      if (bytes === undefined) continue;
+      const initrd = isLinuxKernel(bytes) ? fileSystem.readFile(INITRD_PATH) : undefined;
+      return { bytes, initrd, partition, fileSystem };
     }
   } catch (error) {
     if (error instanceof Ext2Error) throw new BootError(`"${name}" ${error.message}`);

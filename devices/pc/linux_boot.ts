@@ -36,6 +36,7 @@ const HEADER = {
   COMMAND_LINE_SIZE: 0x238,
   PREFERRED_ADDRESS: 0x258,
   INIT_SIZE: 0x260,
+  END: 0x26c,
 } as const;
 
 /** Offsets in the boot parameters ("zero page") outside of the header. */
@@ -72,6 +73,26 @@ const PLACE = {
   STACK_TOP: 0x20000,
   COMMAND_LINE: 0x20000,
 } as const;
+/** How what Linux 6.1 takes as a RAM disk begins (init/initramfs, init/do_mounts_rd, lib/decompress). */
+const RAM_DISKS: readonly { readonly at: number; readonly magic: readonly number[] }[] = [
+  { at: 0, magic: [0x30, 0x37, 0x30, 0x37, 0x30, 0x31] }, // cpio, newc
+  { at: 0, magic: [0x30, 0x37, 0x30, 0x37, 0x30, 0x32] }, // cpio, newc with checksums
+  { at: 0, magic: [0x1f, 0x8b] }, // gzip
+  { at: 0, magic: [0x1f, 0x9e] }, // gzip, of old
+  { at: 0, magic: [0x42, 0x5a] }, // bzip2
+  { at: 0, magic: [0x5d, 0x00] }, // lzma
+  { at: 0, magic: [0xfd, 0x37] }, // xz
+  { at: 0, magic: [0x89, 0x4c] }, // lzo
+  { at: 0, magic: [0x02, 0x21] }, // lz4
+  { at: 0, magic: [0x28, 0xb5] }, // zstd
+  { at: 0, magic: [0x45, 0x3d, 0xcd, 0x28] }, // cramfs
+  { at: 0x200, magic: [0x45, 0x3d, 0xcd, 0x28] },
+  { at: 0, magic: [0x68, 0x73, 0x71, 0x73] }, // squashfs
+  { at: 0, magic: [0x2d, 0x72, 0x6f, 0x6d, 0x31, 0x66, 0x73, 0x2d] }, // romfs
+  { at: 0x410, magic: [0x7f, 0x13] }, // minix
+  { at: 0x410, magic: [0x8f, 0x13] },
+  { at: 0x438, magic: [0x53, 0xef] }, // ext2, ext3, ext4
+];
 /** Selectors of the protocol: __BOOT_CS and __BOOT_DS. */
 const BOOT_CODE = 0x10;
 const BOOT_DATA = 0x18;
@@ -166,6 +187,8 @@ function mebibytes(bytes: number): number {
 /** boot.rst, "The Real-Mode Kernel Header". */
 function readHeader(file: Uint8Array, name: string, ram: number): Plan {
   const view = viewOf(file);
+  // The header of 2.15 ends here; an older one's setup code follows, of at least a sector.
+  if (file.length < HEADER.END) throw new BootError(`"${name}" is cut off within its Linux header`);
   const version = view.getUint16(HEADER.VERSION, true);
   if (version < OLDEST_VERSION || (view.getUint8(HEADER.LOAD_FLAGS) & LOADED_HIGH) === 0) {
     throw new BootError(
@@ -234,8 +257,11 @@ function readHeader(file: Uint8Array, name: string, ram: number): Plan {
 function placeInitrd(plan: Plan, options: LinuxOptions, ram: number): number {
   const { initrd, name } = options;
   if (initrd === undefined) return 0;
-  if (initrd.bytes.length === 0) {
-    throw new BootError(`The initial RAM disk "${initrd.name}" is empty`);
+  if (!RAM_DISKS.some(({ at, magic }) => magic.every((byte, i) => initrd.bytes[at + i] === byte))) {
+    throw new BootError(
+      `"${initrd.name}" is no initial RAM disk: Linux takes a cpio archive (of the form "newc"), compressed or not, ` +
+        `or the image of a file system`,
+    );
   }
   const limit = Math.min(ram, plan.initrdMax + 1, memoryLimit(options.commandLine));
   const at = Math.floor((limit - initrd.bytes.length) / PAGE_BYTES) * PAGE_BYTES;
