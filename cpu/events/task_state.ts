@@ -64,6 +64,9 @@ export class TaskImage {
   trap = false;
 }
 
+/** Takes what is read for its faults alone. */
+const checked: TaskImage = new TaskImage();
+
 function layoutOf(type: number): Layout {
   return type & IS_TSS32 ? TSS32 : TSS16;
 }
@@ -79,12 +82,12 @@ export function probeSystemWrite(core: Core, linear: number, size: number): void
   }
 }
 
-/** #TS unless the incoming TSS is long enough, #PF unless all of it can be read. */
+/** #TS unless the incoming TSS is long enough, #PF unless all that is read of it is there. */
 export function checkIncoming(core: Core, tss: Descriptor, ext: number): void {
-  const { lowestLimit } = layoutOf(tss.type);
-  if (tss.limit < lowestLimit) core.raise(VECTOR.TS, selectorError(tss.selector, ext));
-  core.memory.readSystem(tss.base, 1);
-  core.memory.readSystem((tss.base + lowestLimit) | 0, 1);
+  if (tss.limit < layoutOf(tss.type).lowestLimit) {
+    core.raise(VECTOR.TS, selectorError(tss.selector, ext));
+  }
+  readTask(core, tss, checked);
 }
 
 /** #TS unless the stores into the outgoing TSS are within its limit (SDM vol. 3A Table 6-6), or #PF. */

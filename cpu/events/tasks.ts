@@ -121,8 +121,7 @@ export function switchTask(core: Core, tss: Descriptor, options: TaskSwitchOptio
     memory.writeSystem(newBusy, 4, tss.high);
   }
 
-  // The commit point. An earlier TF does not trap behind the switch, only the new one.
-  core.enteredHandler = true;
+  // The commit point.
   core.setSegment(L.TR, tss.selector, tss.base, tss.limit, tss.attributes);
   core.i32[L.CR0 >> 2] = core.cr0 | CR0_TS;
   const dr7 = (L.DR >> 2) + 7;

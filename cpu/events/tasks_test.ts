@@ -227,7 +227,7 @@ Deno.test("JMP and CALL check DPL against CPL and RPL, then busy, presence and l
 Deno.test("a page fault before the commit point leaves the old task as it was", () => {
   // The new TSS is not there; the old one, then the GDT is read-only.
   const NEW_TSS = 0x14400;
-  const cases = [[NEW_TSS, 0, 0, NEW_TSS], [TSS, TSS | 1, 3, TSS + 0x20], [
+  const cases = [[NEW_TSS, 0, 0, NEW_TSS + 0x1c], [TSS, TSS | 1, 3, TSS + 0x20], [
     GDT,
     GDT | 1,
     3,

@@ -22,7 +22,7 @@ struct pointer gdt_pointer, idt_pointer;
 
 extern u8 stubs[];
 
-static char line[512];
+static char line[2048];
 static u32 used;
 
 void print(const char *text) { while (*text) line[used++] = *text++; }
@@ -147,6 +147,7 @@ void main(void) {
   segment_scenarios();
   gate_scenarios();
   paging_scenarios();
+  task_scenarios();
   real_scenarios();
   print("end");
   end_line();

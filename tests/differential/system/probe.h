@@ -50,6 +50,7 @@ void paging_scenarios(void);
 void real_scenarios(void);
 void flag_scenarios(void);
 void instruction_scenarios(void);
+void task_scenarios(void);
 
 /* Declares a piece of code written in assembly. */
 #define CODE(name, text) \

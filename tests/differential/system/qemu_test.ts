@@ -15,6 +15,7 @@ const SOURCES = [
   "main.c",
   "segments.c",
   "gates.c",
+  "tasks.c",
   "paging.c",
   "flags.c",
   "instructions.c",

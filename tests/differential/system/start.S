@@ -50,6 +50,7 @@ stubs:
         .endr
 
 /* struct record (probe.h) is what is on the stack here, from the lowest address. */
+        .globl common
 common: pushal
         movl %ds, %eax
         pushl %eax
