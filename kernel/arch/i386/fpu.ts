@@ -163,6 +163,16 @@ export function fpuLegacyImage(image: usize): void {
   }
 }
 
+/** Exceptions in the current task's MXCSR that are not masked, by their flags (SDM vol. 1 §10.2.3). */
+export function fpuSimdPending(): u32 {
+  if (!hasFxsr) return 0;
+  const task = current();
+  fpuTake();
+  fxsave(task.fpu);
+  const mxcsr = load<u32>(task.fpu, 24);
+  return mxcsr & ~(mxcsr >> 7) & 0x3f;
+}
+
 /** Sets the current task's state: `image` of FNSAVE; before it `extended` of FXSAVE unless 0. */
 export function fpuSet(image: usize, extended: usize): void {
   const task = current();

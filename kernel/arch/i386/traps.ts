@@ -44,7 +44,7 @@ import { current, signalPending } from "../../proc/task.ts";
 import { needReschedule, schedule } from "../../sched/scheduler.ts";
 import { dispatch } from "../../syscall/table.ts";
 import { TrapFrame } from "./frame.ts";
-import { fpuLegacyImage, fpuTake } from "./fpu.ts";
+import { fpuLegacyImage, fpuSimdPending, fpuTake } from "./fpu.ts";
 import { exception_table, selector_table, sysenter_entry } from "./sym.ts";
 import { IRQ_BASE, irqDispatch } from "./irq.ts";
 import { cli, cr2, cr3, sti } from "./x86.ts";
@@ -223,8 +223,10 @@ function sendFault(frame: TrapFrame, vector: u32): void {
       signalForce(SIGILL, ILL_ILLOPN, frame.eip);
       break;
     case FPU_ERROR:
+      signalForce(SIGFPE, codeOf(fpuPending()), frame.eip);
+      break;
     case SIMD_ERROR:
-      signalForce(SIGFPE, fpuCode(), frame.eip);
+      signalForce(SIGFPE, codeOf(fpuSimdPending()), frame.eip);
       break;
     case NO_DEVICE:
       signalForce(SIGKILL, SI_KERNEL, 0);
@@ -241,13 +243,17 @@ function sendFault(frame: TrapFrame, vector: u32): void {
   }
 }
 
-/* si_code of the first unmasked exception in the status word (SDM vol. 1 §8.5). */
-function fpuCode(): i32 {
+/* x87 exceptions that are not masked; all of them when memory is out. */
+function fpuPending(): u32 {
   const image = kmalloc(108);
-  if (image === 0) return FPE_FLTINV;
+  if (image === 0) return 0x3f;
   fpuLegacyImage(image);
   const pending = load<u32>(image, 4) & ~load<u32>(image);
   kfree(image);
+  return pending;
+}
+/* si_code of the first exception by flags of the status word or MXCSR (SDM vol. 1 §8.5, §11.5.2). */
+function codeOf(pending: u32): i32 {
   if ((pending & 1) !== 0) return FPE_FLTINV;
   if ((pending & 4) !== 0) return FPE_FLTDIV;
   if ((pending & 8) !== 0) return FPE_FLTOVF;
