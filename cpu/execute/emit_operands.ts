@@ -196,13 +196,21 @@ export class OperandEmitter {
   }
   /** The linear address of a 16-byte operand, after the check of its alignment (attribute A). */
   #vectorLinear(index: number, write: boolean): number {
+    const { aligned, kind } = this.operand(index);
+    if (aligned !== true) return this.linear(index, 16, write);
+    if (kind === "segmented") return this.alignedLinear(write);
     const linear = this.linear(index, 16, write);
-    if (this.operand(index).aligned === true) {
-      this.f.get(linear).i32(15).and().if(undefined, false);
-      this.raise(13, 0);
-      this.f.end();
-    }
+    this.f.get(linear).i32(15).and().if(undefined, false);
+    this.raise(13, 0);
+    this.f.end();
     return linear;
+  }
+  /** The linear address of a 16-byte operand in any segment, after its checks. */
+  protected alignedLinear(write: boolean): number {
+    if (this.linearLocal < 0) this.linearLocal = this.local();
+    this.record();
+    this.f.i32(write ? 2 : 1).call(this.runtime.segmentedAligned()).set(this.linearLocal);
+    return this.linearLocal;
   }
   /** Raises an exception at this instruction (−1: no error code). Nothing may have been committed. */
   protected raise(vector: number, errorCode: number): void {

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Assist, Assists, Operands } from "../execute/assist.ts";
-import type { Core } from "../execute/core.ts";
+import { ATTRIBUTE, type Core } from "../execute/core.ts";
 import type { Emitter, Semantics } from "../execute/emit.ts";
 import { setControlAndStatus } from "../fpu/mod.ts";
 import { AC } from "../state/flags.ts";
@@ -69,13 +69,6 @@ const storeControl: Semantics = sse((x) => {
 
 /** SFENCE, LFENCE, MFENCE: accesses are in order here. */
 const fence: Semantics = { emit(): void {} };
-/** Faults as a load of a byte. */
-const flushLine: Semantics = {
-  emit(x: Emitter): void {
-    x.read(0).f.drop();
-  },
-};
-
 /** Place in linear memory of `bytes` bytes in one page if the TLB has it, else −1. Checks come before. */
 function place(core: Core, linear: number, bytes: number, write: boolean): number {
   if ((linear & 0xfff) + bytes > 0x1000) return -1;
@@ -87,12 +80,14 @@ function place(core: Core, linear: number, bytes: number, write: boolean): numbe
 /** #NM and the checks of the operand: all 512 bytes in the segment, 16-byte aligned. */
 function image(core: Core, operands: Operands, write: boolean): number {
   if (core.cr0 & CR0_EM_TS) core.raise(NM_VECTOR);
-  const linear = core.linear(operands.segment, operands.offset, FXSAVE_BYTES, write);
-  if (linear & 15) {
-    // Silicon prefers #AC where it is enabled and not even four bytes are aligned.
-    const checked = core.cpl === 3 && core.cr0 & CR0_AM && core.eflags & AC;
-    core.raise(linear & 3 && checked ? AC_VECTOR : GP_VECTOR, 0);
+  const first = (core.segmentBase(operands.segment) + operands.offset) | 0;
+  // Silicon prefers #AC to what a segment forbids where it is enabled and not even four bytes are aligned.
+  const usable = core.segmentAttributes(operands.segment) !== 0;
+  if (usable && first & 3 && core.cpl === 3 && core.cr0 & CR0_AM && core.eflags & AC) {
+    core.raise(AC_VECTOR, 0);
   }
+  const linear = core.linear(operands.segment, operands.offset, FXSAVE_BYTES, write);
+  if (linear & 15) core.raise(GP_VECTOR, 0);
   return linear;
 }
 
@@ -191,13 +186,22 @@ const maskmovdqu: Assist = (core, operands) => {
   maskedMove(core, operands, XMM, 16);
 };
 
+/** Faults as a load of a byte, but for execute-only segments (SDM vol. 2, CLFLUSH). */
+const clflush: Assist = (core, { segment, offset }) => {
+  const executable = core.segmentAttributes(segment) & ATTRIBUTE.CODE;
+  if (executable && offset >>> 0 > core.segmentLimit(segment)) core.raise(GP_VECTOR, 0);
+  const linear = executable
+    ? core.segmentBase(segment) + offset
+    : core.linear(segment, offset, 1, false);
+  core.memory.probeRead(linear | 0, 1);
+};
+
 /** Semantics by operation name. */
 export const stateSemantics: Readonly<Record<string, Semantics>> = {
   emms,
   ldmxcsr: loadControl,
   stmxcsr: storeControl,
   fence,
-  clflush: flushLine,
 };
 /** Assists by operation name. */
-export const stateAssists: Assists = { fxsave, fxrstor, maskmovq, maskmovdqu };
+export const stateAssists: Assists = { fxsave, fxrstor, maskmovq, maskmovdqu, clflush };

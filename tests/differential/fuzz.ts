@@ -18,7 +18,7 @@ import {
 import { InterpreterEngine } from "./interpreter.ts";
 import { NativeEngine, startNative } from "./native.ts";
 import { Random } from "./random.ts";
-import { simdCase } from "./generate_simd.ts";
+import { segmentedSimdCase, simdCase, simdSequence } from "./generate_simd.ts";
 import { floatCase } from "./generate_simd_float.ts";
 import { fpuCase } from "./generate_x87.ts";
 import { SIMD } from "../../cpu/isa/simd.ts";
@@ -107,7 +107,7 @@ const APPROXIMATE = /^(fsin|fcos|fsincos|fptan|fpatan|f2xm1|fyl2x|fyl2xp1)$/;
 
 /** Cases of SSE's floating-point arithmetic for each row. */
 export function compareFloats(
-  engines: { native: Engine; ours: Engine },
+  engines: { native: NativeEngine; ours: Engine },
   options: { seed: number; count: number; only?: string | undefined },
 ): Promise<Report> {
   return compareSimd(engines, options, true);
@@ -131,21 +131,40 @@ export async function compareX87(
   return report;
 }
 
-/** MMX and SSE cases for each row, without floating-point arithmetic or of that alone. */
+/** Operations that are not put into a sequence: their accesses are not in the operand, or too long. */
+const NOT_IN_SEQUENCE = /^(fx|maskmov)/;
+
+/**
+ * MMX and SSE cases for each row, without floating-point arithmetic or of that alone; the same in segments that
+ * are not flat; then sequences, in which floating-point rows stand among the others.
+ */
 export async function compareSimd(
-  engines: { native: Engine; ours: Engine },
+  engines: { native: NativeEngine; ours: Engine },
   options: { seed: number; count: number; only?: string | undefined },
   floats = false,
 ): Promise<Report> {
   const report = newReport();
   const random = new Random(options.seed);
-  const make: (p: Pattern, random: Random) => TestCase = floats ? floatCase : simdCase;
-  for (const p of (floats ? SIMD_FLOAT : SIMD).map(pattern)) {
-    if (options.only && p.operation !== options.only) continue;
+  const make = floats ? floatCase : simdCase;
+  const wanted = ({ operation }: Pattern): boolean => !options.only || operation === options.only;
+  const chosen = (floats ? SIMD_FLOAT : SIMD).map(pattern).filter(wanted);
+  for (const p of chosen) {
     const cases = Array.from({ length: options.count }, () => make(p, random));
     const before = report.completed;
     await compareCases(cases, engines, { fpu: true, report });
     countRow(report, p, cases.length, before);
+    if (!engines.native.hasLdt) continue;
+    const segmented = Array.from(
+      { length: options.count >> 2 },
+      () => floats ? floatCase(p, random, segmentedSimdCase) : segmentedSimdCase(p, random),
+    );
+    await compareCases(segmented, engines, { fpu: true, report });
+  }
+  const sequence = (floats ? [...SIMD, ...SIMD_FLOAT] : SIMD).map(pattern)
+    .filter((p) => wanted(p) && !NOT_IN_SEQUENCE.test(p.operation));
+  if (sequence.length > 0) {
+    const cases = Array.from({ length: options.count * 20 }, () => simdSequence(sequence, random));
+    await compareCases(cases, engines, { fpu: true, report });
   }
   return report;
 }

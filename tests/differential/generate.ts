@@ -542,14 +542,17 @@ const DATA_SEGMENTS = [2, 3, 4, 5, 7, 8, 11].map(ldtSelector).concat(
 );
 const STACK_SEGMENTS = [6, 6, 7, 8, 9, 2].map(ldtSelector).concat(USER_DS);
 
+/** ES CS SS DS FS GS of a case in segments that are not flat. */
+export function randomSegments(random: Random): number[] {
+  const lists = [DATA_SEGMENTS, CODE_SEGMENTS, STACK_SEGMENTS, DATA_SEGMENTS, DATA_SEGMENTS, [0]];
+  return lists.map((list) => random.pick(list));
+}
+
 /** A case with one instruction in segments that are not flat. */
 export function segmentedCase(p: Pattern, random: Random): TestCase {
   for (;;) {
     const d = draft(random);
-    const segments = [DATA_SEGMENTS, CODE_SEGMENTS, STACK_SEGMENTS, DATA_SEGMENTS, DATA_SEGMENTS, [
-      0,
-    ]]
-      .map((list) => random.pick(list));
+    const segments = randomSegments(random);
     d.code16 = segments[1] === CODE16;
     const out: number[] = [];
     if (!instruction(p, d, out)) continue;

@@ -4,8 +4,16 @@
  * Source: SDM vol. 2 §2.1 (encoding), cpu/isa/row.ts (notation).
  * @module
  */
-import { REGIONS, type TestCase, XMM_BYTES } from "./case.ts";
-import { dataAddress, draft, finish, memoryOperand, type Pattern } from "./generate.ts";
+import { CODE16, REGIONS, type TestCase, XMM_BYTES } from "./case.ts";
+import {
+  dataAddress,
+  type Draft,
+  draft,
+  finish,
+  memoryOperand,
+  type Pattern,
+  randomSegments,
+} from "./generate.ts";
 import { fpuState } from "./generate_x87.ts";
 import type { Random } from "./random.ts";
 
@@ -73,10 +81,11 @@ function mmxState(random: Random, vector: SimdData["vector"]): Uint8Array<ArrayB
   return image;
 }
 
-/** Mandatory and stray prefixes in the order in which they are put. */
-function prefixes(p: Pattern, random: Random, wide: boolean): number[] {
+/** Address-size, segment and mandatory prefixes in the order in which they are put. */
+function prefixes(p: Pattern, d: Draft, wide: boolean): number[] {
+  const { random } = d;
   const out: number[] = [];
-  if (!wide) out.push(0x67);
+  if (!wide !== d.code16) out.push(0x67);
   if (random.oneIn(8)) {
     out.push(random.pick(random.oneIn(6) ? [0x64, 0x65] : [0x26, 0x36, 0x3e, 0x2e]));
   }
@@ -90,72 +99,121 @@ function prefixes(p: Pattern, random: Random, wide: boolean): number[] {
   return out;
 }
 
-/** A case with one instruction of a pattern. */
-export function simdCase(p: Pattern, random: Random, data: SimdData = INTEGERS): TestCase {
-  const d = draft(random);
+/** The operand of a pattern that is or may be in memory, and its bytes. */
+function placeOf({ operands }: Pattern): { token: string; size: number } | undefined {
+  const token = operands.find((one) => /^[EQWM]/.test(one));
+  if (token === undefined) return undefined;
+  return { token, size: token === "M" ? STATE_BYTES : SIZES[token[1] ?? ""] ?? 4 };
+}
+
+/** What an instruction adds to its case. */
+interface Added {
+  /** Has a prefix with which it is another instruction, or none. */
+  readonly stray: boolean;
+  readonly undefinedMemory: TestCase["undefinedMemory"];
+}
+
+/** Appends one instruction of a pattern to `out`; sets up registers and memory for it. */
+function simdInstruction(p: Pattern, d: Draft, data: SimdData, out: number[]): Added {
+  const { random } = d;
   const { operands } = p;
-  const place = operands.find((token) => /^[EQWM]/.test(token));
-  const size = place === undefined ? 0 : place === "M" ? STATE_BYTES : SIZES[place[1] ?? ""] ?? 4;
-  const isMemory = p.form === "m" || (place?.startsWith("M") ?? false) ||
-    (p.form === "" && place !== undefined && random.oneIn(2));
-  const wide = !isMemory || !random.oneIn(10);
-  const out = prefixes(p, random, wide);
-  // Rarely a prefix with which it is another instruction, or none; at 12h, 16h and AEh a later one.
-  const stray = random.oneIn(100) && !/0F (1[26]|AE)/.test(p.row[0]);
+  const place = placeOf(p);
+  const isMemory = place !== undefined &&
+    (p.form === "m" || place.token.startsWith("M") || (p.form === "" && random.oneIn(2)));
+  const wide = !isMemory || d.sequence || !random.oneIn(10);
+  out.push(...prefixes(p, d, wide));
+  // At 12h, 16h and AEh it may be a later one that this machine has.
+  const stray = !d.sequence && random.oneIn(100) && !/0F (1[26]|AE)/.test(p.row[0]);
   if (stray) out.push(random.pick([0x66, 0xf2, 0xf3, 0xf0]));
   out.push(...p.bytes);
   const reg = p.extension >= 0 ? p.extension : random.below(8);
-  let target: number | undefined;
   let undefinedMemory: TestCase["undefinedMemory"];
   if (isMemory) {
+    const { size } = place;
     const aligned = random.below(4) > 0;
-    target = size === STATE_BYTES
+    const target = size === STATE_BYTES
       ? stateAddress(random)
       : wide
       ? dataAddress(random, size, aligned)
       : 0x5000 + (random.below(0x1fe0) & (aligned ? ~15 : ~0));
     memoryOperand(d, reg, target, wide, out);
-    d.patches.length = 0;
     const bytes = data.vector(random).slice(0, Math.min(size, 16));
-    d.patches.push({ address: target, bytes: operandBytes(p, random, bytes) });
-    if (p.operation === "fxrstor") {
+    // Mostly the valid bits of MXCSR.
+    if (p.operation === "ldmxcsr" && random.below(4) > 0) bytes.fill(0, 2);
+    if (d.patches.length < 3) d.patches.push({ address: target, bytes });
+    if (p.operation === "fxrstor" && !d.sequence) {
       d.patches.push({ address: target, bytes: stateHead(random) });
       d.patches.push({ address: target + 16, bytes: stateMiddle(random) });
     }
-    if (p.operation === "fxsave") {
-      // Code and data pointer's selectors, opcode: see generate_x87.ts; MXCSR_MASK is the processor's own.
-      undefinedMemory = { start: target + 4, bytes: 28 };
-    }
-  } else if (operands.length > 0) out.push(0xc0 | (reg << 3) | random.below(8));
-  else if (p.form === "r") out.push(0xc0 | (reg << 3) | random.below(8));
+    // Selectors of code and data pointer, opcode: see generate_x87.ts; MXCSR_MASK is the processor's own.
+    if (p.operation === "fxsave") undefinedMemory = { start: target + 4, bytes: 28 };
+  } else if (operands.length > 0 || p.form === "r") out.push(0xc0 | (reg << 3) | random.below(8));
   if (operands.includes("Ib")) out.push(random.oneIn(3) ? random.below(34) : random.below(256));
-  if (p.operation.startsWith("maskmov")) {
+  if (p.operation.startsWith("maskmov") && !d.sequence) {
     d.gpr[7] = dataAddress(random, 16, random.oneIn(2));
   }
+  return { stray, undefinedMemory };
+}
+
+/** The case around its code. */
+function complete(
+  p: Pattern,
+  d: Draft,
+  out: readonly number[],
+  data: SimdData,
+  added: Added,
+): TestCase {
+  const { random } = d;
   const made = finish(p, d, out);
   return {
     ...made,
     // Which fault an undefined opcode without its last bytes raises is the fetch's affair.
-    eip: stray ? REGIONS.code.start + 0x400 : made.eip,
+    eip: added.stray ? REGIONS.code.start + 0x400 : made.eip,
     eflags: made.eflags | (random.oneIn(12) ? AC : 0),
     fpu: mmxState(random, data.vector),
     xmm: xmmState(random, data.vector),
     mxcsr: data.mxcsr(random) & 0xffff,
-    faultsWithin: size === STATE_BYTES ? STATE_BYTES : 1,
+    faultsWithin: placeOf(p)?.size === STATE_BYTES ? STATE_BYTES : 1,
     // Silicon has cleared TOP when the store of an MMX register faults; we change nothing.
-    undefinedFpuOnFault: operands.some((token) => /^[PN]/.test(token)),
-    ...(undefinedMemory ? { undefinedMemory } : {}),
+    undefinedFpuOnFault: d.sequence || p.operands.some((token) => /^[PN]/.test(token)),
+    ...(added.undefinedMemory ? { undefinedMemory: added.undefinedMemory } : {}),
   };
 }
 
-/** Mostly the valid bits of MXCSR. */
-function operandBytes(
-  p: Pattern,
+/** A case with one instruction of a pattern. */
+export function simdCase(p: Pattern, random: Random, data: SimdData = INTEGERS): TestCase {
+  const d = draft(random);
+  const out: number[] = [];
+  return complete(p, d, out, data, simdInstruction(p, d, data, out));
+}
+/** The same in segments that are not flat. */
+export function segmentedSimdCase(p: Pattern, random: Random, data: SimdData = INTEGERS): TestCase {
+  const d = draft(random);
+  const segments = randomSegments(random);
+  d.code16 = segments[1] === CODE16;
+  const out: number[] = [];
+  const made = complete(p, d, out, data, simdInstruction(p, d, data, out));
+  return { ...made, name: `segmented … ${made.name}`, segments };
+}
+/** A case of several instructions, each of one of the patterns. */
+export function simdSequence(
+  patterns: readonly Pattern[],
   random: Random,
-  bytes: Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
-  if (p.operation === "ldmxcsr" && random.below(4) > 0) bytes.fill(0, 2);
-  return bytes;
+  data: SimdData = INTEGERS,
+): TestCase {
+  for (;;) {
+    const d = draft(random, true);
+    const out: number[] = [];
+    const length = 2 + random.below(6);
+    let last = random.pick(patterns);
+    for (let i = 0; i < length; i++) {
+      last = random.pick(patterns);
+      simdInstruction(last, d, data, out);
+    }
+    if (out.length > 60) continue;
+    const made = complete(last, d, out, data, { stray: false, undefinedMemory: undefined });
+    return { ...made, name: `sequence … ${made.name}` };
+  }
 }
 
 function stateAddress(random: Random): number {

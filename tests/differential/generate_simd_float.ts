@@ -105,8 +105,8 @@ function mxcsr(random: Random): number {
   return masks | rounding | zeros | (random.oneIn(3) ? 0 : flags);
 }
 
-/** A case with one instruction of a pattern of `cpu/isa/simd_float.ts`. */
-export function floatCase(p: Pattern, random: Random): TestCase {
+/** A case with one instruction of a pattern of `cpu/isa/simd_float.ts`; `make` says in which segments. */
+export function floatCase(p: Pattern, random: Random, make: typeof simdCase = simdCase): TestCase {
   const elements = elementsOf(p.operation);
   let near: bigint | undefined;
   const vector = (): Uint8Array<ArrayBuffer> => {
@@ -127,7 +127,7 @@ export function floatCase(p: Pattern, random: Random): TestCase {
     if (random.oneIn(3)) ordinary(random, view, elements);
     return out;
   };
-  const made = simdCase(p, random, { vector, mxcsr: () => mxcsr(random) });
+  const made = make(p, random, { vector, mxcsr: () => mxcsr(random) });
   // Nothing of these is written to memory, so the x87 state is defined in any case.
   return { ...made, undefinedFpuOnFault: false };
 }
