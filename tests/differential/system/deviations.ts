@@ -6,23 +6,9 @@
  * @module
  */
 
-/** One known difference. */
-export interface Deviation {
-  /** What QEMU does, and what says otherwise. */
-  readonly reason: string;
-  /** True when the difference between the two lines is this one. */
-  readonly explains: (ours: string, qemu: string) => boolean;
-}
+import { type Deviation, differsBy, field, without } from "./deviation.ts";
+import { TASK_DEVIATIONS } from "./task_deviations.ts";
 
-/** The value of `name=` in a line, or −1. */
-function field(line: string, name: string): number {
-  const match = new RegExp(` ${name}=([0-9a-f]+)`).exec(line);
-  return match === null ? -1 : parseInt(match[1] as string, 16);
-}
-/** The line without some fields. */
-function without(line: string, ...names: string[]): string {
-  return names.reduce((text, name) => text.replace(new RegExp(` ${name}=[0-9a-f,]+`), ""), line);
-}
 /** The line with A cleared in the entries after the access. */
 function withoutAccessed(line: string): string {
   return line.replace(
@@ -30,12 +16,6 @@ function withoutAccessed(line: string): string {
     (_, name: string, value: string) => ` ${name}=${(parseInt(value, 16) & ~0x20).toString(16)}`,
   );
 }
-/** Only `name` differs, and by exactly these bits. */
-function differsBy(ours: string, qemu: string, name: string, bits: number): boolean {
-  return without(ours, name) === without(qemu, name) &&
-    (field(ours, name) ^ field(qemu, name)) === bits;
-}
-
 /** Known differences, most frequent first. */
 export const DEVIATIONS: readonly Deviation[] = [
   {
@@ -76,7 +56,8 @@ export const DEVIATIONS: readonly Deviation[] = [
   {
     reason: "QEMU sets EXT only for INTR; SDM vol. 3A §6.13: for an earlier exception too",
     explains: (ours, qemu) =>
-      /^double \d 6 /.test(ours) && differsBy(ours, qemu, "e", 1) && (field(ours, "e") & 1) === 1,
+      /^(double \d 6|virtual exit ud) /.test(ours) && differsBy(ours, qemu, "e", 1) &&
+      (field(ours, "e") & 1) === 1,
   },
   {
     reason: "QEMU raises #GP for JMP through a gate to absent code; SDM vol. 2 (JMP): #NP",
@@ -116,47 +97,5 @@ export const DEVIATIONS: readonly Deviation[] = [
       (field(ours, "fl") & ~0x180000) === field(qemu, "fl") &&
       (field(ours, "a") & ~0x180000) === field(qemu, "a"),
   },
-  {
-    reason:
-      "QEMU's CALL gives #GP the selector for an offset beyond the limit; SDM vol. 2 (CALL): 0",
-    explains: (ours, qemu) =>
-      /^task call [03] (9b|fb) /.test(ours) && field(ours, "v") === 13 &&
-      field(ours, "e") === 0 && differsBy(ours, qemu, "e", 0x80),
-  },
-  {
-    reason:
-      "QEMU raises #TS for a task gate to the LDT; SDM vol. 2 (JMP, CALL, INT n): #GP with the selector",
-    explains: (ours, qemu) =>
-      /^task (jmp gate|call gate|int) 0 84 f /.test(ours) && field(ours, "v") === 13 &&
-      field(qemu, "v") === 10 && without(ours, "v") === without(qemu, "v"),
-  },
-  {
-    reason: "QEMU reads the new TSS before it saves the old one; SDM vol. 3A §7.3: after",
-    explains: (ours) =>
-      ours.startsWith("task iret 0 28 f ") && field(ours, "v") === 0x30 &&
-      field(ours, "fl") === 2,
-  },
-  {
-    // SDM vol. 3A §7.2.1: the dynamic fields are those that a switch updates.
-    reason: "QEMU reads the first byte of the old TSS, then writes it; a switch stores from EIP on",
-    explains: (ours, qemu) =>
-      /^task page 0 [0-3] [56] /.test(ours) && (field(ours, "e") & 2) !== 0 &&
-      (field(ours, "e") & ~2) === (field(qemu, "e") & ~2) &&
-      (field(ours, "cr2") ^ field(qemu, "cr2")) === 0x20 &&
-      without(ours, "e", "cr2") === without(qemu, "e", "cr2"),
-  },
-  {
-    reason:
-      "QEMU saves the old task before a write of the link faults; SDM vol. 3A §7.3: no change",
-    explains: (ours, qemu) =>
-      /^task page 0 [12] 3 lone=0,0,0/.test(ours) && field(ours, "v") === 14 &&
-      without(ours, "lone") === without(qemu, "lone"),
-  },
-  {
-    reason:
-      "QEMU's IRET saves a task without the flags of the instruction before; SDM vol. 3A §7.3",
-    explains: (ours, qemu) =>
-      /^task (call twice|int back) /.test(ours) && ours.includes(",6,10203041,") &&
-      ours.replace(",6,10203041,", ",2,10203041,") === qemu,
-  },
+  ...TASK_DEVIATIONS,
 ];

@@ -148,6 +148,7 @@ void main(void) {
   gate_scenarios();
   paging_scenarios();
   task_scenarios();
+  virtual_scenarios();
   real_scenarios();
   print("end");
   end_line();

@@ -51,6 +51,9 @@ void real_scenarios(void);
 void flag_scenarios(void);
 void instruction_scenarios(void);
 void task_scenarios(void);
+void virtual_scenarios(void);
+/* tasks.c: exceptions become tasks, whose stacks are always good. */
+void keep_tasks(void);
 
 /* Declares a piece of code written in assembly. */
 #define CODE(name, text) \

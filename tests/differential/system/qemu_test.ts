@@ -16,6 +16,8 @@ const SOURCES = [
   "segments.c",
   "gates.c",
   "tasks.c",
+  "virtual.c",
+  "virtual.S",
   "paging.c",
   "flags.c",
   "instructions.c",

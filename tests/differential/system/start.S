@@ -73,6 +73,8 @@ common: pushal
         movl %esp, record
         movw %ax, %ss
         movl driver_esp, %esp
+        pushl $2                        /* NT of a nested task would mislead the next IRET */
+        popfl
         popl %ebp
         popl %edi
         popl %esi

@@ -94,16 +94,18 @@ static void make_short(u32 *where, int cpl) {
   set_descriptor(NEW, (u32)at, 0x2b, 0x81, 0);
 }
 /* Exceptions as tasks, on a stack of their own. */
-static void keep(void) {
+void keep_tasks(void) {
+  u32 *saved = fresh, low = gdt[NEW >> 3][0], high = gdt[NEW >> 3][1];
   for (u32 i = 0; i < COUNT(KEEPER_TASKS); i++) {
     u32 selector = KEEPERS + 8 * i;
-    u32 *saved = fresh;
     make_wide(keepers[i], 0, KEEPER_TASKS[i].code);
-    fresh = saved;
     keepers[i][ESP] = (u32)(keeper_stack + sizeof keeper_stack);
     set_descriptor(selector, (u32)keepers[i], 0x67, 0x89, 0);
     set_gate(idt[KEEPER_TASKS[i].vector], selector, 0, 0x85, 0);
   }
+  fresh = saved;
+  gdt[NEW >> 3][0] = low;
+  gdt[NEW >> 3][1] = high;
 }
 
 static void number(const char *name, u32 value) {
@@ -308,7 +310,7 @@ static void contents(void) {
         } else if (BAD[i].access) set_descriptor(ODD, 0, 0xfffff, BAD[i].access, 0xc);
         fresh[BAD[i].field] = BAD[i].value;
         tss[LINK] = NEW;
-        keep();
+        keep_tasks();
         title(WAYS[way].name, target, BAD[i].field << 16 | BAD[i].access, BAD[i].value);
         go(way, 0);
         outcome(1);
@@ -373,7 +375,7 @@ static void nesting(void) {
     fresh[LDTS] = LDT;
     fresh[SS] = fresh[FS] = 0x0c;
     fresh[ESP] -= 0x100;
-    keep();
+    keep_tasks();
     title("ldt", 0, bad, 0);
     go(JUMP, 0);
     outcome(1);
