@@ -45,6 +45,8 @@ export const IRQ = {
   ide2: 15,
 } as const;
 
+/** No byte on COM1 takes longer than at this speed. */
+const SERIAL_BAUD = 115_200;
 /** Bit of a PCI command register. */
 const BUS_MASTER = 0x04;
 
@@ -133,6 +135,8 @@ export class Board {
     this.serial = new Ns16550a({
       clock,
       irq: this.pic.input(IRQ.serial1),
+      // QUIRK(baud): Linux drives a console at 9600 baud if it is not told otherwise, and polls while it prints.
+      slowestBaud: SERIAL_BAUD,
       ...(options.serial === undefined ? {} : { sink: options.serial }),
     });
     this.vga = new Vga({ clock });

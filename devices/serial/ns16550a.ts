@@ -95,6 +95,7 @@ export class Ns16550a implements Device, Registers {
   readonly #clock: Clock;
   readonly #irq: Wire;
   readonly #sink: ByteSink | undefined;
+  readonly #slowestBaud: number;
   readonly #shifted: Timer;
   readonly #arrival: Timer;
   readonly #timeoutTimer: Timer;
@@ -108,11 +109,15 @@ export class Ns16550a implements Device, Registers {
    *
    * @param options.irq INTR, after the OUT2 gate.
    * @param options.sink takes what is sent, a byte at a time when it is written.
+   * @param options.slowestBaud bytes take no longer than at this speed, whatever the divisor; default 0.
    */
-  constructor(options: { clock: Clock; irq: Wire; sink?: ByteSink }) {
+  constructor(
+    options: { clock: Clock; irq: Wire; sink?: ByteSink; slowestBaud?: number },
+  ) {
     this.#clock = options.clock;
     this.#irq = options.irq;
     this.#sink = options.sink;
+    this.#slowestBaud = options.slowestBaud ?? 0;
     this.#shifted = options.clock.timer(() => this.#byteSent());
     this.#arrival = options.clock.timer(() => this.#byteArrived());
     this.#timeoutTimer = options.clock.timer(() => {
@@ -215,7 +220,8 @@ export class Ns16550a implements Device, Registers {
     const data = 5 + (lcr & 3);
     const stop = (lcr & LCR_STOP) === 0 ? 1 : data === 5 ? 1.5 : 2;
     const bits = 1 + data + ((lcr & LCR_PARITY) !== 0 ? 1 : 0) + stop;
-    return Math.round(bits * (divisor || 0x10000) * NS_PER_SECOND / BAUD_BASE);
+    const baud = Math.max(BAUD_BASE / (divisor || 0x10000), this.#slowestBaud);
+    return Math.round(bits * NS_PER_SECOND / baud);
   }
 
   #writeIer(byte: number): void {

@@ -65,6 +65,22 @@ Deno.test("16550A takes the time of its divisor and format", () => {
   assert.equal(read(5), 0x60);
 });
 
+Deno.test("16550A on a line that is never slower than 115200", () => {
+  const time = new FakeClock();
+  const chip = new Ns16550a({ clock: time.clock, irq: new Wire(), slowestBaud: 115_200 });
+  for (const divisor of [12, 1]) {
+    chip.write(3, 1, 0x83);
+    chip.write(0, 1, divisor);
+    chip.write(3, 1, 0x03);
+    assert.equal(chip.read(3, 1), 0x03);
+    chip.write(0, 1, 0x55);
+    time.pass(CHARACTER - 100);
+    assert.equal(chip.read(5, 1), 0x20);
+    time.pass(200);
+    assert.equal(chip.read(5, 1), 0x60);
+  }
+});
+
 Deno.test("16550A interrupts when the transmitter is empty; reading IIR or writing clears it", () => {
   const { time, irq, read, write } = uart();
   write(1, 0x02);

@@ -5,7 +5,7 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BlockBackend, type ExitReason, Machine } from "../../devices/mod.ts";
@@ -140,7 +140,13 @@ for word in $(cat /proc/cmdline); do
   esac
 done
 if [ -f /modules/order ]; then
-  for module in $(cat /modules/order); do insmod /modules/$module || echo "cannot load $module"; done
+  for module in $(cat /modules/order); do
+    options=
+    for word in $(cat /proc/cmdline); do
+      case $word in \${module%.ko}.*) options="$options \${word#*.}" ;; esac
+    done
+    insmod /modules/$module $options || echo "cannot load $module"
+  done
 fi
 if [ -n "$root" ]; then
   tries=0
@@ -283,9 +289,4 @@ export function scriptOutput(text: string, name: string): string {
     throw new Error(`${name}: the script did not run to its end:\n${plain.slice(-3000)}`);
   }
   return plain.slice(begin + BEGIN.length + 1, end);
-}
-
-/** Bytes of a file, for messages about what was fetched. */
-export function sizeOf(path: string): number {
-  return statSync(path).size;
 }
