@@ -11,7 +11,7 @@ import { Engine, type StopReason } from "./execute/engine.ts";
 import { Handlers } from "./execute/handlers.ts";
 import { integerSemantics } from "./execute/semantics/mod.ts";
 import type { Bus, PhysicalMemory } from "./execute/units.ts";
-import { fpuAssists, fpuSemantics } from "./fpu/mod.ts";
+import { fpuAssists, fpuRegisters, fpuSemantics } from "./fpu/mod.ts";
 import { Hooks } from "./hooks.ts";
 import { Decoder } from "./isa/decode.ts";
 import { INTEGER } from "./isa/table.ts";
@@ -19,7 +19,13 @@ import { SIMD } from "./isa/simd.ts";
 import { SIMD_FLOAT } from "./isa/simd_float.ts";
 import { X87 } from "./isa/x87.ts";
 import { createMemoryUnit } from "./memory/mod.ts";
-import { floatSemantics, simdAssists, simdSemantics } from "./simd/mod.ts";
+import {
+  floatSemantics,
+  mmxRegisters,
+  simdAssists,
+  simdSemantics,
+  sseRegisters,
+} from "./simd/mod.ts";
 import * as L from "./state/layout.ts";
 import { Registers } from "./state/registers.ts";
 import { resetMsrs, SIGNATURE } from "./system/mod.ts";
@@ -77,7 +83,11 @@ export class Cpu {
     core.code = this.#engine;
     this.memory = core.memory.physical;
     this.hooks = new Hooks(core, this.#engine);
-    this.registers = new Registers(core, () => this.#engine.eip());
+    this.registers = new Registers(core, () => this.#engine.eip(), [
+      fpuRegisters(core),
+      mmxRegisters(core),
+      sseRegisters(core),
+    ]);
     this.reset();
   }
 

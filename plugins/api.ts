@@ -182,6 +182,8 @@ export interface RegisterDescriptor {
   readonly name: string;
   /** gdb's feature, `org.gnu.gdb.i386.core` and the like. */
   readonly feature: string;
+  /** Its length: 4; `st0` … 10, `mm0` … 8, `xmm0` … 16. */
+  readonly bytes: number;
 }
 
 /** A symbol found for an address. */
@@ -269,17 +271,29 @@ export interface PluginHost {
   /** The registers that can be named. */
   registers(): readonly RegisterDescriptor[];
   /**
-   * The value of a register, unsigned.
+   * The value of a register of 4 bytes, unsigned.
    *
-   * @throws {RangeError} when there is no register of that name.
+   * @throws {RangeError} when there is no register of that name, or it is longer.
    */
   readRegister(name: string): number;
   /**
-   * Sets a register.
+   * Sets a register of 4 bytes.
    *
-   * @throws {RangeError} when there is no register of that name or it cannot be written.
+   * @throws {RangeError} when there is no register of that name, it is longer, or it cannot be written.
    */
   writeRegister(name: string, value: number): void;
+  /**
+   * A copy of any register, little-endian, in its length.
+   *
+   * @throws {RangeError} when there is no register of that name.
+   */
+  readRegisterBytes(name: string): Uint8Array;
+  /**
+   * Sets any register from as many bytes as it has.
+   *
+   * @throws {RangeError} when there is no register of that name, it cannot be written, or has another length.
+   */
+  writeRegisterBytes(name: string, bytes: Uint8Array): void;
   /** Reads linear memory without side effects; undefined if a byte is not mapped or not RAM. */
   readMemory(address: number, length: number): Uint8Array | undefined;
   /** Writes linear memory, whatever the page protection; false if a byte is not mapped to RAM. */

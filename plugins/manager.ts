@@ -237,6 +237,8 @@ class RunningPlugin {
       registers: () => registerDescriptors(cpu),
       readRegister: (name) => cpu.registers.get(name),
       writeRegister: (name, value) => cpu.registers.set(name, value),
+      readRegisterBytes: (name) => cpu.registers.getBytes(name),
+      writeRegisterBytes: (name, bytes) => cpu.registers.setBytes(name, bytes),
       readMemory: (address, length) => readLinear(cpu, address, length),
       writeMemory: (address, bytes) => writeLinear(cpu, address, bytes),
       readPhysical: (address, length) =>
@@ -475,5 +477,10 @@ function guestMemory(cpu: Cpu): GuestMemory {
 }
 
 function registerDescriptors(cpu: Cpu): RegisterDescriptor[] {
-  return cpu.registers.names.map((name) => ({ name, feature: "org.gnu.gdb.i386.core" }));
+  const { registers } = cpu;
+  return registers.names.map((name) => ({
+    name,
+    feature: registers.feature(name),
+    bytes: registers.size(name),
+  }));
 }

@@ -7,6 +7,7 @@ import { environmentAssists } from "./environment.ts";
 import { rareAssists } from "./rare.ts";
 import { transcendentalAssists } from "./transcendental.ts";
 
+export { fpuRegisters } from "./registers.ts";
 export { pendingException } from "./rare.ts";
 export { fpuSemantics } from "./semantics.ts";
 export { fullTags, initializeFpu, setControlAndStatus, setFullTags } from "./environment.ts";

@@ -212,6 +212,9 @@ Deno.test("a misaligned user access is #AC when AM and AC are set", () => {
   assert.equal(read(system, 0x8001), undefined);
   system.segments(3);
   assert.equal(system.core.i32[L.TLB_READ >> 2], L.TLB_TRACE);
+  // It once had zeros, which are hits: programs reached the machine's own memory.
+  const table = system.core.i32.subarray(L.TLB_TRACE >> 2, (L.TLB_TRACE + L.TLB_BYTES) >> 2);
+  assert.ok(table.every((entry) => entry === L.TLB_MISS));
   assert.deepEqual(read(system, 0x8001), fault(17, 0));
   assert.deepEqual(write(system, 0x8002), fault(17, 0));
   assert.equal(read(system, 0x8004), undefined);

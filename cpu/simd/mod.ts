@@ -11,6 +11,8 @@ import { stateAssists, stateSemantics } from "./state.ts";
 
 export { floatSemantics } from "./float_semantics.ts";
 
+export { mmxRegisters, sseRegisters } from "./registers.ts";
+
 /** The semantics of all but floating-point arithmetic by operation name. */
 export const simdSemantics: Readonly<Record<string, Semantics>> = {
   ...integerSemantics,

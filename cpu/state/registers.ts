@@ -1,5 +1,6 @@
 /**
  * Registers by name, as gdb's i386 target description has them, and the system registers that QEMU adds.
+ * Those of the x87, MMX and SSE come from their units and may be longer than a number is exact: as bytes.
  * Sources: gdb `features/i386/32bit-core.xml`; SDM vol. 1 §3.4, vol. 3A §2.
  * @module
  */
@@ -22,6 +23,22 @@ export interface RegisterOwner {
   updateMode(): void;
   codeMappingChanged(): void;
 }
+
+/** Registers that a unit of the processor adds. */
+export interface RegisterUnit {
+  /** gdb's feature. */
+  readonly feature: string;
+  /** Bytes of each register by name. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** A copy of a register, little-endian, in its size. */
+  read(name: string): Uint8Array<ArrayBuffer>;
+  /** Sets a register from as many bytes as it has. */
+  write(name: string, bytes: Uint8Array): void;
+}
+
+/** Bytes of the registers that are numbers here. */
+const WORD_BYTES = 4;
+const CORE_FEATURE = "org.gnu.gdb.i386.core";
 
 const SEGMENTS = ["es", "cs", "ss", "ds", "fs", "gs"] as const;
 
@@ -62,8 +79,10 @@ const READ_ONLY: ReadonlySet<string> = new Set([
 export class Registers {
   readonly #owner: RegisterOwner;
   readonly #eip: () => number;
+  readonly #units = new Map<string, RegisterUnit>();
   /** All names, gdb's core registers first. */
-  readonly names: readonly string[] = [
+  readonly names: readonly string[];
+  readonly #words: readonly string[] = [
     "eax",
     "ecx",
     "edx",
@@ -85,14 +104,56 @@ export class Registers {
   ];
 
   /** `eip`: EIP of the instruction that is executing, or at the boundary. */
-  constructor(owner: RegisterOwner, eip: () => number) {
+  constructor(owner: RegisterOwner, eip: () => number, units: readonly RegisterUnit[] = []) {
     this.#owner = owner;
     this.#eip = eip;
+    for (const unit of units) {
+      for (const name of unit.sizes.keys()) this.#units.set(name, unit);
+    }
+    this.names = [...this.#words, ...this.#units.keys()];
   }
 
-  /** Value of a register, unsigned. Throws RangeError for an unknown name. */
+  /** Length of a register in bytes: 4, st0 … 10, mm0 … 8, xmm0 … 16. Throws RangeError for an unknown name. */
+  size(name: string): number {
+    const size = this.#units.get(name)?.sizes.get(name);
+    if (size !== undefined) return size;
+    if (this.#words.includes(name)) return WORD_BYTES;
+    throw new RangeError(`Cannot read register "${name}": no such register`);
+  }
+  /** gdb's feature that has the register. Throws RangeError for an unknown name. */
+  feature(name: string): string {
+    this.size(name);
+    return this.#units.get(name)?.feature ?? CORE_FEATURE;
+  }
+  /** A copy of any register, little-endian, in its size. Throws RangeError for an unknown name. */
+  getBytes(name: string): Uint8Array<ArrayBuffer> {
+    const unit = this.#units.get(name);
+    if (unit) return unit.read(name);
+    const bytes = new Uint8Array(WORD_BYTES);
+    new DataView(bytes.buffer).setUint32(0, this.get(name), true);
+    return bytes;
+  }
+  /**
+   * Sets any register at an instruction boundary from as many bytes as it has. Throws RangeError for an unknown
+   * name, one that only the guest can change, or another number of bytes.
+   */
+  setBytes(name: string, bytes: Uint8Array): void {
+    const size = this.size(name);
+    if (bytes.length !== size) {
+      throw new RangeError(
+        `Cannot set register "${name}": it has ${size} bytes, not ${bytes.length}`,
+      );
+    }
+    const unit = this.#units.get(name);
+    if (unit) unit.write(name, bytes);
+    else this.set(name, wordOf(bytes));
+  }
+
+  /** Value of a register of 4 bytes, unsigned. Throws RangeError for an unknown name and for longer ones. */
   get(name: string): number {
     const { i32 } = this.#owner;
+    const unit = this.#units.get(name);
+    if (unit) return wordOf(this.#short(name, unit.read(name)));
     if (name === "eip") return this.#eip() >>> 0;
     const word = WORDS.get(name);
     if (word !== undefined) return (i32[word >> 2] as number) >>> 0;
@@ -113,6 +174,13 @@ export class Registers {
    */
   set(name: string, value: number): void {
     const owner = this.#owner;
+    const unit = this.#units.get(name);
+    if (unit) {
+      const bytes = this.#short(name, new Uint8Array(this.size(name)));
+      new DataView(bytes.buffer).setUint32(0, value >>> 0, true);
+      unit.write(name, bytes);
+      return;
+    }
     const { i32 } = owner;
     const word = WORDS.get(name);
     if (word !== undefined && !READ_ONLY.has(name)) {
@@ -138,4 +206,15 @@ export class Registers {
       owner.updateMode();
     } else i32[L.segmentOffset(segment) >> 2] = value & 0xffff;
   }
+  /** The bytes, if they are those of a number. */
+  #short(name: string, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    if (bytes.length === WORD_BYTES) return bytes;
+    throw new RangeError(
+      `Cannot access register "${name}" as a number: it has ${bytes.length} bytes, take them as bytes`,
+    );
+  }
+}
+
+function wordOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, WORD_BYTES).getUint32(0, true);
 }
