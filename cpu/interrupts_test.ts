@@ -115,6 +115,14 @@ Deno.test("NMI ignores IF; a second one waits for the first one's IRET", () => {
   assert.equal(machine.cpu.registers.get("esp"), STACK);
 });
 
+Deno.test("NMI too waits for the instruction behind MOV SS", () => {
+  // mov eax, ss; mov ss, eax; nop; nop; hlt
+  const machine = new Machine([0x8c, 0xd0, 0x8e, 0xd0, 0x90, 0x90, HLT]);
+  machine.cpu.run(2);
+  machine.cpu.nmi();
+  assert.deepEqual(machine.finish().events(), [[2, 5]]);
+});
+
 Deno.test("HLT ends with an interrupt and goes on behind it", () => {
   // sti; hlt; mov byte [0x5000], 7; hlt
   const machine = new Machine([0xfb, HLT, 0xc6, 5, 0, 0x50, 0, 0, 7, HLT], [IRET]).finish();

@@ -206,10 +206,10 @@ export class Delivery implements EventUnit {
         const second = error.vector;
         if (second === VECTOR.PF) core.i32[L.CR2 >> 2] = error.address;
         const wasException = source === SOURCE.EXCEPTION;
-        if (wasException && vector === VECTOR.DF) return false;
-        const double = wasException &&
-          (isContributory(vector) && isContributory(second) ||
-            vector === VECTOR.PF && (isContributory(second) || second === VECTOR.PF));
+        const grave = isContributory(second) || second === VECTOR.PF;
+        if (wasException && vector === VECTOR.DF && grave) return false;
+        const double = wasException && grave &&
+          (vector === VECTOR.PF || isContributory(vector) && isContributory(second));
         vector = double ? VECTOR.DF : second;
         errorCode = double ? 0 : error.errorCode;
         source = SOURCE.EXCEPTION;

@@ -90,6 +90,9 @@ export class Core {
     undefined;
   /** Set by a triple fault. */
   shutdown = false;
+  /** CS of the last code that was not flat: what was found under the present epoch was found with it. */
+  #codeBase = 0;
+  #codeLimit = -1;
 
   /** `ramBytes`: RAM from physical 0 on, a multiple of 4096, up to 3 GiB. */
   constructor(options: { ramBytes: number; bus: Bus }) {
@@ -262,8 +265,14 @@ export class Core {
     if (this.cr0 & 1) mode |= MODE.PROTECTED;
     i32[L.MODE_WORD >> 2] = ((i32[L.MODE_WORD >> 2] as number) & ~L.MODE_MASK) | mode;
     this.updateTlbPointers();
+    if ((mode & MODE.FLAT_CODE) !== 0) return;
     // Outside flat code EIP alone does not tell where a block is.
-    if ((mode & MODE.FLAT_CODE) === 0) this.codeMappingChanged();
+    const base = this.segmentBase(L.CS);
+    const limit = this.segmentLimit(L.CS);
+    if (base === this.#codeBase && limit === this.#codeLimit) return;
+    this.#codeBase = base;
+    this.#codeLimit = limit;
+    this.codeMappingChanged();
   }
   /** Points the handlers at the TLB tables of the current privilege level. */
   updateTlbPointers(): void {

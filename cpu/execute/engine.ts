@@ -353,7 +353,7 @@ export class Engine implements CodeCache {
     }
     // IRET may have let NMI in again.
     if ((i32[L.EVENT_PENDING >> 2] as number) & L.EVENT.OTHER) this.#attention();
-    if (this.#nmi && !core.nmiBlocked) {
+    if (this.#nmi && !core.nmiBlocked && (i32[L.INTERRUPT_SHADOW >> 2] as number) < 2) {
       this.#nmi = false;
       core.nmiBlocked = true;
       this.#attention();

@@ -271,6 +271,87 @@ ROUTINE(r_stack_segment)
         popw %fs
         popw %gs
         int $DONE
+ROUTINE(r_vector_limit)
+        movw $0x1ff, (0x5000)
+        movl $0, (0x5002)
+        lidtl (0x5000)
+        int $0x90
+        int $DONE
+ROUTINE(r_vector_cut)
+        movw $0x61 * 4 + 2, (0x5000)
+        movl $0, (0x5002)
+        lidtl (0x5000)
+        int $0x61
+        int $DONE
+ROUTINE(r_vectors_moved)
+        movw $0x3ff, (0x5000)
+        movl $0x5100, (0x5002)
+        movl $LOW(1f), 0x5100 + 4 * 0x62
+        lidtl (0x5000)
+        int $0x62
+1:      lidtl LOW(real_idt)
+        int $DONE
+/* Limits outlast protected mode: with DS and FS of 4 GiB, also after selectors are loaded again. */
+ROUTINE(r_unreal)
+        lgdtl LOW(real_gdt)
+        movl %cr0, %eax
+        orb $1, %al
+        movl %eax, %cr0
+        movw $DATA0, %bx
+        movw %bx, %ds
+        movw %bx, %fs
+        andb $0xfe, %al
+        movl %eax, %cr0
+        movl $0x100000, %ebx
+        movl (%ebx), %edx
+        movw $0x500, %cx
+        movw %cx, %ds
+        movl $0xfb000, %ecx
+        movl (%ecx), %ecx
+        movl %fs:(%ebx), %ebp
+        int $DONE
+/* Protected mode with the CS of real mode, and real mode with a CS of protected mode. */
+ROUTINE(r_stay)
+        lgdtl LOW(real_gdt)
+        movl %cr0, %eax
+        orb $1, %al
+        movl %eax, %cr0
+        movw $DATA0, %bx
+        verr %bx
+        setz %dl
+        call 1f
+        movw %cs, %cx
+        larw %bx, %si
+        andb $0xfe, %al
+        movl %eax, %cr0
+        int $DONE
+1:      movb $1, %dh
+        ret
+ROUTINE(r_keep_cs)
+        lgdtl LOW(real_gdt)
+        movl %cr0, %eax
+        orb $1, %al
+        movl %eax, %cr0
+        ljmp $CODE16, $LOW(1f)
+1:      andb $0xfe, %al
+        movl %eax, %cr0
+        movw %cs, %cx
+        movw $0x1234, %dx
+        call 1f
+1:      popw %di
+        int $DONE
+/* LMSW sets PE and cannot clear it. */
+ROUTINE(r_lmsw)
+        lgdtl LOW(real_gdt)
+        movw $1, %ax
+        lmsw %ax
+        movw $0, %ax
+        lmsw %ax
+        smsw %cx
+        movl %cr0, %eax
+        andb $0xfe, %al
+        movl %eax, %cr0
+        int $DONE
 ROUTINE(r_sysenter)
         sysenter
 ROUTINE(r_mov_cs)

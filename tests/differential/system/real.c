@@ -21,7 +21,7 @@ void run_real(u32 routine);
   _(r_interrupt) _(r_return) _(r_divide) _(r_undefined) _(r_into) _(r_bound) _(r_call) _(r_call_wide) _(r_jump) \
   _(r_flags) _(r_iret_wide) _(r_segment) _(r_lds) _(r_machine) _(r_sgdt) _(r_lldt) _(r_arpl) _(r_verr) _(r_enter) \
   _(r_wrap_string) _(r_wrap_stack) _(r_address32) _(r_step) _(r_ports) _(r_control) _(r_loop) _(r_stack_segment) \
-  _(r_sysenter) _(r_mov_cs) _(r_too_long)
+  _(r_vector_limit) _(r_vector_cut) _(r_vectors_moved) _(r_unreal) _(r_stay) _(r_keep_cs) _(r_lmsw) _(r_sysenter) _(r_mov_cs) _(r_too_long)
 #define DECLARE(name) extern u8 name[];
 #define ROW(name) {#name, name},
 ALL(DECLARE)
