@@ -17,18 +17,22 @@ export type { TextScreen, Vga } from "./display/vga.ts";
 export type { Ps2Device } from "./input/ps2_port.ts";
 export type { CoprocessorError } from "./interrupt/coprocessor_error.ts";
 export type { I8259 } from "./interrupt/i8259.ts";
+export type { InterruptLines } from "./interrupt/interrupt_lines.ts";
+export type { IoApic } from "./interrupt/io_apic.ts";
+export type { LocalApic } from "./interrupt/local_apic.ts";
 export type { PicPair } from "./interrupt/pic_pair.ts";
 export type { PostPort } from "./debug/ports.ts";
 export type { IoRange, PciFunction, PciIdentity } from "./pci/function.ts";
 export type { PciConfiguration } from "./pci/host_bridge.ts";
 export type { BusMaster, DmaMemory } from "./storage/bus_master.ts";
 export type { IdeChannel } from "./storage/ide_channel.ts";
+export type { Hpet } from "./timer/hpet.ts";
 export type { I8254 } from "./timer/i8254.ts";
 export type { Mc146818 } from "./timer/mc146818.ts";
 export type { Ps2Keyboard } from "./input/ps2_keyboard.ts";
 export type { Ps2Mouse } from "./input/ps2_mouse.ts";
 export type { Key } from "./input/scan_codes.ts";
-export { Board, type BoardOptions, IRQ } from "./pc/board.ts";
+export { Board, type BoardOptions } from "./pc/board.ts";
 export {
   findFileSystems,
   findKernel,
@@ -49,5 +53,6 @@ export {
 } from "./pc/elf.ts";
 export { Ext2Error, Ext2Reader, type ReadBytes } from "./pc/ext2.ts";
 export { type ExitReason, Machine, type MachineOptions } from "./pc/machine.ts";
+export { IRQ } from "./pc/places.ts";
 export { type Partition, readPartitions, type ReadSectors } from "./pc/partition.ts";
 export type { Ns16550a } from "./serial/ns16550a.ts";

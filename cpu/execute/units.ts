@@ -16,6 +16,11 @@ export interface Bus {
   writeMemory(physical: number, size: 1 | 2 | 4, value: number): void;
   /** INTA cycle: the vector of the highest pending interrupt of the PIC. */
   acknowledgeInterrupt(): number;
+  /**
+   * IA32_APIC_BASE was written: its low word. A board that does not have this has no local APIC: the processor then
+   * has neither the CPUID feature nor the MSR.
+   */
+  apicBase?(value: number): void;
   /** Time stamp counter's source; default: retired instructions. */
   timestamp?(): number;
   /** The FERR# pin goes active (CR0.NE is 0): a PC raises IRQ 13. */

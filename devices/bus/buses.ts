@@ -154,6 +154,18 @@ export class MemoryBus {
     this.#mappings.push(mapping);
   }
 
+  /**
+   * Maps registers where the guest asked for them, before all that is there; the last overlay wins. Returns what
+   * takes the mapping away again. The range is cut at 4 GiB.
+   */
+  overlay(mapping: Mapping): () => void {
+    this.#mappings.unshift(mapping);
+    return () => {
+      const index = this.#mappings.indexOf(mapping);
+      if (index >= 0) this.#mappings.splice(index, 1);
+    };
+  }
+
   #at(physical: number): Mapping | undefined {
     for (const m of this.#mappings) {
       if (physical >= m.first && physical < m.first + m.count) return m;

@@ -2,8 +2,9 @@
  * The board: which chips there are, at which ports and addresses, on which interrupt lines. The only
  * place that knows.
  *
- * An i440FX PC: 8259A pair, 8254, MC146818, 8042 with keyboard and mouse, one 16550A, VGA, PIIX3 IDE,
- * PIIX4 power management, and the debugging ports of Bochs and QEMU.
+ * An i440FX PC: 8259A pair, local APIC and 82093AA I/O APIC (which can be left out), 8254, HPET, MC146818, 8042
+ * with keyboard and mouse, one 16550A, VGA, PIIX3 IDE, PIIX4 power management, and the debugging ports of Bochs
+ * and QEMU.
  *
  * @module
  */
@@ -20,6 +21,9 @@ import { SystemControlA } from "../input/port92.ts";
 import { Ps2Keyboard } from "../input/ps2_keyboard.ts";
 import { Ps2Mouse } from "../input/ps2_mouse.ts";
 import { CoprocessorError } from "../interrupt/coprocessor_error.ts";
+import { FIRST_PCI_PIN, InterruptLines, Switch } from "../interrupt/interrupt_lines.ts";
+import { IO_APIC_BYTES, IoApic } from "../interrupt/io_apic.ts";
+import { LOCAL_APIC_BYTES, LocalApic } from "../interrupt/local_apic.ts";
 import { PicPair } from "../interrupt/pic_pair.ts";
 import { deviceFunction, PciConfiguration } from "../pci/host_bridge.ts";
 import { hostBridge, ideInterface, isaBridge, powerManagement } from "../pci/i440fx.ts";
@@ -28,22 +32,11 @@ import { Piix4Pm } from "../power/piix4_pm.ts";
 import { Ns16550a } from "../serial/ns16550a.ts";
 import type { DmaMemory } from "../storage/bus_master.ts";
 import { IdeChannel } from "../storage/ide_channel.ts";
+import { Hpet, HPET_BYTES } from "../timer/hpet.ts";
 import { I8254 } from "../timer/i8254.ts";
 import { Mc146818 } from "../timer/mc146818.ts";
 import { SystemControlB } from "../timer/system_control.ts";
-
-/** Interrupt lines. */
-export const IRQ = {
-  timer: 0,
-  keyboard: 1,
-  serial1: 4,
-  clock: 8,
-  power: 9,
-  mouse: 12,
-  coprocessor: 13,
-  ide1: 14,
-  ide2: 15,
-} as const;
+import { ACPI_COMMAND, ADDRESS, IRQ, SMI_COMMAND_PORT } from "./places.ts";
 
 /** No byte on COM1 takes longer than at this speed. */
 const SERIAL_BAUD = 115_200;
@@ -66,6 +59,10 @@ export interface BoardOptions {
   readonly timeMs: number;
   /** The CPU's INTR. */
   readonly intr: Wire;
+  /** The CPU's NMI, one edge. Default: it has none. */
+  readonly nmi?: () => void;
+  /** Local APIC and I/O APIC, with so many local vectors (4 Pentium, 5 P6, 6 Pentium 4); default: there are none. */
+  readonly apic?: { readonly entries: 4 | 5 | 6 };
   /** The reset line was pulled. */
   readonly resetLine: () => void;
   /** The guest turned the machine off. */
@@ -82,10 +79,18 @@ export class Board {
   readonly addresses: MemoryBus = new MemoryBus();
   /** Interrupt controllers. */
   readonly pic: PicPair;
+  /** The processor's APIC. */
+  readonly localApic: LocalApic | undefined;
+  /** The board's. */
+  readonly ioApic: IoApic | undefined;
+  /** Interrupt lines: where a card's chip gets its own. */
+  readonly lines: InterruptLines;
   /** The latch of x87 errors. */
   readonly coprocessor: CoprocessorError;
   /** Timer. */
   readonly pit: I8254;
+  /** Timer with comparators. */
+  readonly hpet: Hpet;
   /** Real-time clock and CMOS memory. */
   readonly rtc: Mc146818;
   /** Keyboard. */
@@ -98,26 +103,41 @@ export class Board {
   readonly vga: Vga;
   /** Both IDE channels. */
   readonly ide: readonly [IdeChannel, IdeChannel];
+  /** ACPI's registers, and the power button. */
+  readonly power: Piix4Pm;
   /** PCI configuration ports. */
   readonly pci: PciConfiguration;
   /** POST code. */
   readonly post: PostPort;
   readonly #functions: Readonly<Record<string, PciFunction>>;
-  /** By name, in the order in which they are reset and restored; the PIC last, for it keeps its own inputs. */
+  /** By name, in the order in which they are reset and restored; what keeps its own inputs last. */
   readonly #devices: Readonly<Record<string, Device>>;
 
   /** All chips after reset, before the firmware. */
   constructor(options: BoardOptions) {
     const { clock, resetLine } = options;
-    this.pic = new PicPair({ int: options.intr });
-    this.coprocessor = new CoprocessorError({ irq: this.pic.input(IRQ.coprocessor) });
-    this.pit = new I8254({ clock, out0: this.pic.input(IRQ.timer) });
+    const apics = this.#createApics(options);
+    this.localApic = apics?.local;
+    this.ioApic = apics?.io;
+    this.pic = new PicPair({
+      int: apics === undefined ? options.intr : new Wire((high) => {
+        apics.local.setPin(0, high);
+        apics.io.setPin(0, high);
+      }),
+    });
+    this.lines = new InterruptLines({ pic: this.pic, ioApic: this.ioApic });
+    const { lines } = this;
+    this.coprocessor = new CoprocessorError({ irq: lines.isa(IRQ.coprocessor) });
+    const timer = new Switch(lines.isa(IRQ.timer));
+    const alarm = new Switch(lines.isa(IRQ.clock));
+    this.pit = new I8254({ clock, out0: timer.input });
+    this.hpet = this.#createHpet(clock, [timer, alarm]);
     const speaker = new SystemControlB({
       clock,
       setGate: (high) => this.pit.setGate(2, high),
       output: () => this.pit.output(2),
     });
-    this.rtc = new Mc146818({ clock, irq: this.pic.input(IRQ.clock), timeMs: options.timeMs });
+    this.rtc = new Mc146818({ clock, irq: alarm.input, timeMs: options.timeMs });
     this.keyboard = new Ps2Keyboard({ clock });
     this.mouse = new Ps2Mouse();
     // A20 is always open: the CPU has 32 address lines here, as on boards without the gate.
@@ -126,15 +146,15 @@ export class Board {
       clock,
       keyboard: this.keyboard,
       mouse: this.mouse,
-      keyboardIrq: this.pic.input(IRQ.keyboard),
-      auxIrq: this.pic.input(IRQ.mouse),
+      keyboardIrq: lines.isa(IRQ.keyboard),
+      auxIrq: lines.isa(IRQ.mouse),
       a20,
       resetLine,
     });
     const fast = new SystemControlA({ a20, resetLine });
     this.serial = new Ns16550a({
       clock,
-      irq: this.pic.input(IRQ.serial1),
+      irq: lines.isa(IRQ.serial1),
       // QUIRK(baud): Linux drives a console at 9600 baud if it is not told otherwise, and polls while it prints.
       slowestBaud: SERIAL_BAUD,
       ...(options.serial === undefined ? {} : { sink: options.serial }),
@@ -143,16 +163,17 @@ export class Board {
     const channel = (index: 0 | 1): IdeChannel =>
       new IdeChannel({
         clock,
-        irq: this.pic.input(index === 0 ? IRQ.ide1 : IRQ.ide2),
+        irq: lines.isa(index === 0 ? IRQ.ide1 : IRQ.ide2),
         memory: options.memory,
         disks: options.disks.slice(2 * index, 2 * index + 2),
         busMasterEnabled: () => (this.#functions["ideInterface"].readConfig(4) & BUS_MASTER) !== 0,
       });
     this.ide = [channel(0), channel(1)];
-    const power = new Piix4Pm({
+    this.power = new Piix4Pm({
       clock,
-      sci: this.pic.input(IRQ.power),
+      sci: lines.isa(IRQ.power),
       powerOff: options.powerOff,
+      commands: ACPI_COMMAND,
     });
     this.post = new PostPort();
     const debug = new DebugPort(options.debug === undefined ? {} : { sink: options.debug });
@@ -166,9 +187,9 @@ export class Board {
     this.pci = new PciConfiguration({ resetLine });
     this.#functions = {
       hostBridge: hostBridge(),
-      isaBridge: isaBridge(),
+      isaBridge: isaBridge((line, value) => lines.route(line, value)),
       ideInterface: ideInterface(this.#movable("bus master IDE", 16, masters)),
-      powerManagement: powerManagement(this.#movable("power management", 64, power)),
+      powerManagement: powerManagement(this.#movable("power management", 64, this.power)),
     };
     const { hostBridge: host, isaBridge: isa } = this.#functions;
     this.pci.insert(deviceFunction(0, 0), host);
@@ -186,6 +207,7 @@ export class Board {
     this.#map(0x70, 2, this.rtc, "MC146818");
     this.#map(0x80, 1, this.post, "POST code");
     this.#map(0x92, 1, fast, "system control A");
+    this.#map(SMI_COMMAND_PORT, 2, this.power.apm, "PIIX4 APM");
     this.#map(0xf0, 2, this.coprocessor, "coprocessor error");
     this.#map(0xe9, 1, debug, "debug port", 4);
     this.#map(0xf4, 4, exit, "exit port", 4);
@@ -202,6 +224,22 @@ export class Board {
       registers: this.vga.memory,
       widest: 1,
     });
+    this.addresses.insert({
+      name: "HPET",
+      first: ADDRESS.hpet,
+      count: HPET_BYTES,
+      registers: this.hpet,
+      widest: 4,
+    });
+    if (this.ioApic !== undefined) {
+      this.addresses.insert({
+        name: "I/O APIC",
+        first: ADDRESS.ioApic,
+        count: IO_APIC_BYTES,
+        registers: this.ioApic,
+        widest: 4,
+      });
+    }
     this.#devices = {
       clock: this.rtc,
       timer: this.pit,
@@ -217,12 +255,69 @@ export class Board {
       ide2: this.ide[1],
       pci: this.pci,
       ...this.#functions,
-      power,
+      power: this.power,
       post: this.post,
       debug,
       exit,
+      hpet: this.hpet,
       pic: this.pic,
+      ...(apics === undefined ? {} : { ioApic: apics.io, localApic: apics.local }),
     };
+  }
+
+  #createApics(options: BoardOptions): { local: LocalApic; io: IoApic } | undefined {
+    if (options.apic === undefined) return undefined;
+    let remove: (() => void) | undefined;
+    const local: LocalApic = new LocalApic({
+      clock: options.clock,
+      intr: options.intr,
+      nmi: options.nmi ?? (() => {}),
+      init: options.resetLine,
+      acknowledgeExternal: () => this.pic.acknowledge(),
+      endOfInterrupt: (vector) => io.endOfInterrupt(vector),
+      ready: () => io.retry(),
+      moved: (base) => {
+        remove?.();
+        remove = base === undefined ? undefined : this.addresses.overlay({
+          name: "local APIC",
+          first: base,
+          count: LOCAL_APIC_BYTES,
+          get registers() {
+            return local;
+          },
+          widest: 4,
+        });
+      },
+      entries: options.apic.entries,
+    });
+    const io = new IoApic({
+      deliver: (message) => local.accept(message),
+      external: (high) => local.setExternal(high),
+      high: 0xf << FIRST_PCI_PIN, // PCI interrupts are active low
+    });
+    return { local, io };
+  }
+
+  #createHpet(clock: Clock, replaced: readonly [Switch, Switch]): Hpet {
+    const legacy = [this.lines.isa(IRQ.timer), this.lines.isa(IRQ.clock)] as const;
+    const isa = this.lines.isa(IRQ.hpet);
+    return new Hpet({
+      clock,
+      setLine: (line, asserted) => {
+        // Pins of the I/O APIC beyond the PCI interrupts' are free for it alone.
+        if (line === IRQ.hpet) isa.set(asserted);
+        else this.ioApic?.setPin(line, asserted);
+      },
+      legacy: (timer, asserted) => legacy[timer].set(asserted),
+      replace: (on) => {
+        for (const chip of replaced) chip.closed = !on;
+      },
+    });
+  }
+
+  /** The processor's INTA: the vector of an interrupt, from the local APIC or the 8259A pair. */
+  acknowledgeInterrupt(): number {
+    return this.localApic === undefined ? this.pic.acknowledge() : this.localApic.acknowledge();
   }
 
   #map(first: number, count: number, registers: Registers, name: string, widest: Width = 1): void {

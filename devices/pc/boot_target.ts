@@ -39,6 +39,16 @@ export const LOW_MEMORY_END = 0x9fc00;
 /** Where memory goes on behind the adapters and ROMs. */
 export const HIGH_MEMORY_START = 0x100000;
 
+/** Bytes at the top of RAM that hold the ACPI tables and are no memory for the kernel. */
+export const ACPI_RESERVED_BYTES = 0x20000;
+/** A machine with less RAM has no ACPI tables: there would be next to nothing left. */
+export const ACPI_LEAST_RAM = 0x800000;
+
+/** Where the RAM ends that is a kernel's. */
+export function usableEnd(ram: number): number {
+  return ram < ACPI_LEAST_RAM ? ram : ram - ACPI_RESERVED_BYTES;
+}
+
 /** A range as firmware reports it (INT 15h AX=E820h). */
 export interface MemoryRange {
   readonly start: number;
@@ -49,11 +59,14 @@ export interface MemoryRange {
 
 /** The memory map of a machine with so many bytes of RAM. */
 export function memoryMap(ram: number): MemoryRange[] {
+  const end = usableEnd(ram);
+  const tables = { start: end, length: ram - end, type: 2 };
   return [
     { start: 0, length: LOW_MEMORY_END, type: 1 },
     { start: LOW_MEMORY_END, length: 0xa0000 - LOW_MEMORY_END, type: 2 },
     { start: 0xf0000, length: 0x10000, type: 2 },
-    { start: HIGH_MEMORY_START, length: ram - HIGH_MEMORY_START, type: 1 },
+    { start: HIGH_MEMORY_START, length: end - HIGH_MEMORY_START, type: 1 },
+    ...(tables.length > 0 ? [tables] : []),
     { start: 0xfffc0000, length: 0x40000, type: 2 },
   ];
 }

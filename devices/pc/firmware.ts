@@ -8,14 +8,15 @@
  * @module
  */
 import type { BlockBackend } from "../bus/block.ts";
-import type { PortBus } from "../bus/buses.ts";
+import type { MemoryBus, PortBus } from "../bus/buses.ts";
 import type { Mc146818 } from "../timer/mc146818.ts";
+import type { Board } from "./board.ts";
+import { ADDRESS, IO_APIC_ID, POWER_BASE } from "./places.ts";
 
 const BASE_MEMORY_KIB = 640;
 const MIB = 1 << 20;
-/** I/O bases that SeaBIOS gives. */
+/** The I/O base that SeaBIOS gives. */
 const BUS_MASTER_BASE = 0xc040;
-const POWER_BASE = 0x600;
 
 function writeConfig(ports: PortBus, fn: number, offset: number, value: number): void {
   ports.write(0xcf8, 4, (0x80000000 | (fn << 8) | offset) >>> 0);
@@ -45,6 +46,17 @@ function startInterrupts(ports: PortBus): void {
   }
   ports.write(0x21, 1, 0xb8); // timer, keyboard, cascade, floppy stay open
   ports.write(0xa1, 1, 0x8e);
+}
+
+/** The virtual wire mode of the MultiProcessor Specification 1.4 §3.6.2.2: LINT0 is the 8259A's, LINT1 is NMI. */
+function startApics(addresses: MemoryBus): void {
+  const local = (register: number, value: number): void =>
+    addresses.write(ADDRESS.localApic + register, 4, value);
+  local(0xf0, 0x1ff);
+  local(0x350, 0x8700);
+  local(0x360, 0x8400);
+  addresses.write(ADDRESS.ioApic, 4, 0);
+  addresses.write(ADDRESS.ioApic + 0x10, 4, IO_APIC_ID << 24);
 }
 
 function startTimer(ports: PortBus): void {
@@ -84,8 +96,10 @@ export function describeMachine(
 }
 
 /** Sets the chips up. */
-export function startChips(ports: PortBus): void {
+export function startChips(board: Pick<Board, "ports" | "addresses" | "ioApic">): void {
+  const { ports, addresses } = board;
   startInterrupts(ports);
+  if (board.ioApic !== undefined) startApics(addresses);
   startTimer(ports);
   startKeyboard(ports);
   startPci(ports);

@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { BootError, type BootTarget, LOW_MEMORY_END, memoryMap } from "./boot_target.ts";
+import { BootError, type BootTarget, LOW_MEMORY_END, memoryMap, usableEnd } from "./boot_target.ts";
 
 /** Offsets in the setup header, which are the same in the file and in the boot parameters. */
 const HEADER = {
@@ -114,6 +114,8 @@ export interface LinuxOptions {
   readonly initrd?: InitialRamDisk;
   /** Physical address of ACPI's root pointer, where the loader has put one. */
   readonly acpiRsdp?: number;
+  /** The root pointer itself, of which Multiboot 2 takes a copy. */
+  readonly acpiRoot?: Uint8Array;
 }
 
 interface Plan {
@@ -145,7 +147,7 @@ export function isLinuxKernel(file: Uint8Array): boolean {
  */
 export function loadLinux(target: BootTarget, file: Uint8Array, options: LinuxOptions): void {
   const { name } = options;
-  const ram = target.memory.size;
+  const ram = usableEnd(target.memory.size);
   const plan = readHeader(file, name, ram);
   const commandLine = new TextEncoder().encode(`${options.commandLine}\0`);
   if (commandLine.length - 1 > plan.commandLineLimit) {
@@ -161,7 +163,10 @@ export function loadLinux(target: BootTarget, file: Uint8Array, options: LinuxOp
   if (options.initrd !== undefined) target.memory.write(initrdAt, options.initrd.bytes);
   target.memory.write(PLACE.COMMAND_LINE, commandLine);
   target.memory.write(PLACE.GDT, descriptors());
-  target.memory.write(PLACE.PARAMETERS, bootParameters(file, plan, options, initrdAt, ram));
+  target.memory.write(
+    PLACE.PARAMETERS,
+    bootParameters(file, plan, options, initrdAt, target.memory.size),
+  );
   target.enterFlatProtectedMode({
     eip: plan.load,
     esi: PLACE.PARAMETERS,
@@ -232,7 +237,7 @@ function readHeader(file: Uint8Array, name: string, ram: number): Plan {
   const end = Math.max(load + code.length, start + size);
   if (load < MIB || end > ram) {
     throw new BootError(
-      `"${name}" does not fit into ${ram / MIB} MiB of memory: it needs ${
+      `"${name}" does not fit into ${mebibytes(ram)} MiB of memory: it needs ${
         mebibytes(end)
       } MiB to start; give more with --ram`,
     );
@@ -311,7 +316,7 @@ function bootParameters(
   view.setUint32(HEADER.RAMDISK_SIZE, options.initrd?.bytes.length ?? 0, true);
   view.setUint32(HEADER.COMMAND_LINE, PLACE.COMMAND_LINE, true);
   view.setUint32(PARAMETERS.ACPI_RSDP, options.acpiRsdp ?? 0, true);
-  const extendedKib = (ram - MIB) / 1024;
+  const extendedKib = (usableEnd(ram) - MIB) / 1024;
   view.setUint32(PARAMETERS.EXTENDED_KIB, extendedKib, true);
   const map = memoryMap(ram);
   view.setUint8(PARAMETERS.MAP_ENTRIES, map.length);

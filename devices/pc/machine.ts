@@ -17,6 +17,8 @@ import type { Vga } from "../display/vga.ts";
 import type { Ps2Keyboard } from "../input/ps2_keyboard.ts";
 import type { Ps2Mouse } from "../input/ps2_mouse.ts";
 import type { Ns16550a } from "../serial/ns16550a.ts";
+import { installAcpi } from "./acpi/install.ts";
+import { type AcpiFiles, createAcpi } from "./acpi/tables.ts";
 import { Board } from "./board.ts";
 import { loadKernel } from "./boot.ts";
 import { describeMachine, startChips } from "./firmware.ts";
@@ -72,6 +74,8 @@ export interface MachineOptions {
   readonly debug?: ByteSink;
   /** Default "virtual": time is counted in instructions and runs repeat. "wall" needs `host`. */
   readonly clock?: "virtual" | "wall";
+  /** Whether there are a local APIC and an I/O APIC; default true. */
+  readonly apic?: boolean;
   /** Start of the real-time clock, ms since 1970; default 2025-01-01, so that runs repeat. */
   readonly seedTimeMs?: number;
   /** The host's time; without it a run gives the host's events their turn only while the guest idles. */
@@ -103,6 +107,8 @@ export class Machine {
   readonly display: Vga;
   /** The chips, for who looks at them. */
   readonly board: Board;
+  /** The ACPI tables, for a BIOS to place. */
+  readonly acpi: AcpiFiles;
   readonly #options: MachineOptions;
   #kernel: { file: Uint8Array; options: LinuxOptions } | undefined;
   #exit: ExitReason | undefined;
@@ -127,6 +133,7 @@ export class Machine {
     this.#options = options;
     const ramBytes = options.ramBytes ?? DEFAULT_RAM_BYTES;
     const disks = options.disks ?? [];
+    const apic = options.apic ?? true;
     this.cpu = new Cpu({
       ramBytes,
       bus: {
@@ -134,7 +141,8 @@ export class Machine {
         writePort: (port, size, value) => this.board.ports.write(port, size, value),
         readMemory: (physical, size) => this.board.addresses.read(physical, size),
         writeMemory: (physical, size, value) => this.board.addresses.write(physical, size, value),
-        acknowledgeInterrupt: () => this.board.pic.acknowledge(),
+        acknowledgeInterrupt: () => this.board.acknowledgeInterrupt(),
+        ...(apic ? { apicBase: (value) => this.board.localApic?.setBase(value) } : {}),
         coprocessorError: () => this.board.coprocessor.signal(),
         timestamp: () => Math.floor(this.clock.now() / NS_PER_INSTRUCTION),
       },
@@ -150,6 +158,8 @@ export class Machine {
       debug: options.debug,
       timeMs: options.seedTimeMs ?? DEFAULT_TIME_MS,
       intr: new Wire((high) => cpu.setInterruptLine(high)),
+      nmi: () => cpu.nmi(),
+      ...(apic ? { apic: { entries: 5 } } : {}),
       resetLine: () => this.#end({ type: "reset" }),
       powerOff: () => this.#end({ type: "power-off" }),
       exit: (status) => this.#end({ type: "exit", status }),
@@ -158,8 +168,9 @@ export class Machine {
     this.keyboard = this.board.keyboard;
     this.mouse = this.board.mouse;
     this.display = this.board.vga;
+    this.acpi = createAcpi({ ramBytes, apic });
     describeMachine(this.board.rtc, { ramBytes, disks });
-    startChips(this.board.ports);
+    startChips(this.board);
   }
 
   /** Sends bytes to the guest's COM1 and wakes the machine. */
@@ -171,6 +182,12 @@ export class Machine {
   /** Types text on the keyboard and wakes the machine. */
   type(text: string): void {
     this.keyboard.type(text);
+    this.wake();
+  }
+
+  /** Presses the power button: a guest with ACPI turns itself off. Wakes the machine. */
+  powerButton(): void {
+    this.board.power.powerButton();
     this.wake();
   }
 
@@ -192,9 +209,8 @@ export class Machine {
     commandLine: string,
     options: { readonly name?: string; readonly initrd?: InitialRamDisk } = {},
   ): void {
-    const loaded = { ...options, name: options.name ?? "kernel", commandLine };
-    loadKernel(this.cpu, file, loaded);
-    this.#kernel = { file, options: loaded };
+    this.#kernel = { file, options: { ...options, name: options.name ?? "kernel", commandLine } };
+    this.#enterKernel();
     this.#exit = undefined;
   }
 
@@ -202,11 +218,15 @@ export class Machine {
   reboot(): void {
     this.cpu.reset();
     this.board.reset();
-    startChips(this.board.ports);
-    if (this.#kernel !== undefined) {
-      loadKernel(this.cpu, this.#kernel.file, this.#kernel.options);
-    }
+    startChips(this.board);
+    this.#enterKernel();
     this.#exit = undefined;
+  }
+
+  #enterKernel(): void {
+    if (this.#kernel === undefined) return;
+    const { file, options } = this.#kernel;
+    loadKernel(this.cpu, file, { ...options, ...installAcpi(this.cpu.memory, this.acpi) });
   }
 
   /** Ends the run at the next instruction boundary. */

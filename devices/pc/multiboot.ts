@@ -11,6 +11,7 @@ import {
   HIGH_MEMORY_START,
   LOW_MEMORY_END,
   memoryMap,
+  usableEnd,
 } from "./boot_target.ts";
 import { ElfError, type ElfFile, readElf } from "./elf.ts";
 
@@ -60,7 +61,7 @@ interface LoadPlan {
 export function loadMultiboot(
   target: BootTarget,
   kernel: Uint8Array,
-  options: { readonly name: string; readonly commandLine: string },
+  options: { readonly name: string; readonly commandLine: string; readonly acpiRoot?: Uint8Array },
 ): void {
   const { name } = options;
   const first = findMultiboot1(kernel);
@@ -80,7 +81,7 @@ export function loadMultiboot(
     const sections = loadParts(target, plan, kernel, name);
     target.memory.write(
       INFO_BASE,
-      multiboot2Info(target.memory.size, options.commandLine, sections),
+      multiboot2Info(target.memory.size, options, sections),
     );
     target.enterFlatProtectedMode({ eip: plan.entry, eax: MULTIBOOT2.BOOT_MAGIC, ebx: INFO_BASE });
     return;
@@ -258,7 +259,7 @@ function loadParts(
   const ram = target.memory.size;
   let end = 0;
   for (const { physical, bytes, memoryBytes } of plan.parts) {
-    if (physical + memoryBytes > ram) {
+    if (physical + memoryBytes > usableEnd(ram)) {
       throw new BootError(
         `"${name}" does not fit into ${ram >>> 20} MiB of memory: it reaches to ${
           Math.ceil((physical + memoryBytes) / (1 << 20))
@@ -347,7 +348,7 @@ function multiboot1Info(
   });
   let flags = 0x1 | 0x4 | 0x40 | 0x200; // memory, command line, map, loader name
   view.setUint32(4, LOW_MEMORY_END >>> 10, true);
-  view.setUint32(8, (ram - HIGH_MEMORY_START) >>> 10, true);
+  view.setUint32(8, (usableEnd(ram) - HIGH_MEMORY_START) >>> 10, true);
   view.setUint32(16, INFO_BASE + out.put(cString(commandLine)), true);
   view.setUint32(44, 24 * map.length, true);
   view.setUint32(48, INFO_BASE + mapAt, true);
@@ -366,7 +367,7 @@ function multiboot1Info(
 /** Multiboot 2 §3.6, Boot information format. */
 function multiboot2Info(
   ram: number,
-  commandLine: string,
+  options: { readonly commandLine: string; readonly acpiRoot?: Uint8Array },
   sections: LoadedSections | undefined,
 ): Uint8Array {
   const out = new InfoWriter();
@@ -382,11 +383,11 @@ function multiboot2Info(
     const bytes = cString(value);
     out.bytes.set(bytes, tag(type, 8 + bytes.length) + 8);
   };
-  text(1, commandLine);
+  text(1, options.commandLine);
   text(2, LOADER_NAME);
   const basic = tag(4, 16);
   view.setUint32(basic + 8, LOW_MEMORY_END >>> 10, true);
-  view.setUint32(basic + 12, (ram - HIGH_MEMORY_START) >>> 10, true);
+  view.setUint32(basic + 12, (usableEnd(ram) - HIGH_MEMORY_START) >>> 10, true);
   const map = memoryMap(ram);
   const mapAt = tag(6, 16 + 24 * map.length);
   view.setUint32(mapAt + 8, 24, true);
@@ -402,6 +403,10 @@ function multiboot2Info(
     view.setUint32(at + 12, sections.entrySize, true);
     view.setUint32(at + 16, sections.stringIndex, true);
     out.bytes.set(sections.headers, at + 20);
+  }
+  if (options.acpiRoot !== undefined) { // "ACPI old RSDP": a copy
+    const at = tag(14, 8 + options.acpiRoot.length);
+    out.bytes.set(options.acpiRoot, at + 8);
   }
   tag(0, 8);
   view.setUint32(0, out.length, true);

@@ -46,6 +46,8 @@ export interface PciIdentity {
   readonly registers?: readonly (readonly [offset: number, value: number, mask: number])[];
   /** What the guest places in the I/O space. */
   readonly ranges?: readonly IoRange[];
+  /** Told of the configuration space after each write, reset and restore. */
+  changed?(config: readonly number[]): void;
 }
 
 /** One function. */
@@ -124,6 +126,7 @@ export class PciFunction implements Device {
 
   #move(): void {
     const { config } = this.#f;
+    this.#identity.changed?.(config);
     (this.#identity.ranges ?? []).forEach((range, i) => {
       const on = range.enabled?.(config) ?? (config[COMMAND] & COMMAND_IO) !== 0;
       const base = (config[range.register] & 0xfc) | (config[range.register + 1] << 8);

@@ -44,8 +44,15 @@ export function hostBridge(): PciFunction {
   });
 }
 
-/** The PIIX3's ISA bridge, with the routes of the PCI interrupts. */
-export function isaBridge(): PciFunction {
+/** PIRQRCA, the first of four. */
+const PIRQ_ROUTES = 0x60;
+
+/**
+ * The PIIX3's ISA bridge, with the routes of the PCI interrupts.
+ *
+ * @param route told the registers PIRQRC[A:D] (0–3) at each change of the configuration space.
+ */
+export function isaBridge(route: (line: number, value: number) => void = () => {}): PciFunction {
   return new PciFunction({
     name: "82371SB ISA",
     vendor: INTEL,
@@ -58,7 +65,7 @@ export function isaBridge(): PciFunction {
       [0x04, 0x07, 0x00],
       [0x4c, 0x4d, 0xff],
       [0x4e, 0x03, 0xff],
-      ...bytes(0x60, 4, 0x80, 0x8f), // PIRQA–D
+      ...bytes(PIRQ_ROUTES, 4, 0x80, 0x8f), // PIRQA–D
       [0x69, 0x02, 0xfe],
       [0x70, 0x80, 0xff],
       [0x76, 0x0c, 0x8f],
@@ -67,6 +74,9 @@ export function isaBridge(): PciFunction {
       [0xa0, 0x08, 0x1f],
       ...bytes(0xa2, 7, 0, 0xff),
     ],
+    changed: (config) => {
+      for (let line = 0; line < 4; line++) route(line, config[PIRQ_ROUTES + line] as number);
+    },
   });
 }
 
@@ -102,6 +112,8 @@ export function powerManagement(moved: (base: number | undefined) => void): PciF
       [0x3d, 0x01, 0x00], // INTA#, wired to IRQ 9
       [0x3c, 0x00, 0xff],
       ...bytes(0x58, 8, 0, 0xff),
+      // APMC_EN: system management code is set up already. A BIOS would else wait for an SMI that never comes.
+      [0x5b, 0x02, 0xff],
       [0x80, 0, 0x01],
       [0x90, 0x01, 0x00],
       [0xd2, 0, 0x0f],

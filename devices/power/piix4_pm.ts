@@ -3,10 +3,11 @@
  * status and enable bits.
  *
  * Registers: offsets 0–3Fh from PMBASE: 0 PM1 status, 2 PM1 enable, 4 PM1 control, 8 PM timer. Others
- * read zero and keep nothing.
+ * read zero and keep nothing. {@link Piix4Pm.apm}: ports B2h and B3h, by which a system asks system management
+ * code for something. QUIRK(smm): there is none; that the ACPI tables' commands for SCI_EN are obeyed is all.
  *
- * Sources: Intel 82371AB §7.2 "Power management I/O space"; ACPI 6.4 §4.8.3. As in QEMU, SLP_TYP 0 is
- * S5 (soft off).
+ * Sources: Intel 82371AB §7.2 "Power management I/O space", §7.1.12 "APM"; ACPI 6.4 §4.8.2, §4.8.3. SLP_TYP 0 is
+ * soft off (§7.2.1 "PMCNTRL").
  *
  * @module
  */
@@ -26,6 +27,7 @@ const NAME = "82371AB PM registers";
 export const PM_TIMER_HZ = 3_579_545;
 const TIMER_BITS = 0x1000000;
 const STATUS_TIMER = 0x0001;
+const STATUS_POWER_BUTTON = 0x0100;
 const STATUS_MASK = 0x8f31;
 const ENABLE_MASK = 0x0721;
 const CONTROL_MASK = 0x1c07;
@@ -34,7 +36,7 @@ const SLEEP_ENABLE = 0x2000;
 const SOFT_OFF = 0;
 
 function powerOn() {
-  return { status: 0, enable: 0, control: 0, overflows: 0 };
+  return { status: 0, enable: 0, control: 0, overflows: 0, apmControl: 0, apmStatus: 0 };
 }
 
 /** The power-management registers. */
@@ -43,17 +45,49 @@ export class Piix4Pm implements Device, Registers {
   readonly #sci: Wire;
   readonly #powerOff: () => void;
   readonly #timer: Timer;
+  readonly #commands: { readonly enable: number; readonly disable: number };
+  /** APMC (offset 0) and APMS (1). */
+  readonly apm: Registers;
   #f = powerOn();
 
   /**
    * @param options.sci the system control interrupt.
    * @param options.powerOff called when the guest turns the machine off.
+   * @param options.commands values of APMC that switch ACPI on and off.
    */
-  constructor(options: { clock: Clock; sci: Wire; powerOff: () => void }) {
+  constructor(options: {
+    clock: Clock;
+    sci: Wire;
+    powerOff: () => void;
+    commands: { readonly enable: number; readonly disable: number };
+  }) {
     this.#clock = options.clock;
     this.#sci = options.sci;
     this.#powerOff = options.powerOff;
+    this.#commands = options.commands;
     this.#timer = options.clock.timer(() => this.#update());
+    this.apm = {
+      read: (offset) => (offset & 1) === 0 ? this.#f.apmControl : this.#f.apmStatus,
+      write: (offset, _size, value) => this.#writeApm(offset & 1, value & 0xff),
+    };
+  }
+
+  /** The power button is pressed: a fixed event (ACPI 6.4 §4.8.2.2.1). */
+  powerButton(): void {
+    this.#f.status |= STATUS_POWER_BUTTON;
+    this.#update();
+  }
+
+  #writeApm(register: number, value: number): void {
+    const f = this.#f;
+    if (register === 1) {
+      f.apmStatus = value;
+      return;
+    }
+    f.apmControl = value;
+    if (value === this.#commands.enable) f.control |= CONTROL_SCI;
+    else if (value === this.#commands.disable) f.control &= ~CONTROL_SCI;
+    this.#update();
   }
 
   reset(): void {

@@ -7,7 +7,12 @@ function power() {
   const time = new FakeClock();
   const sci = new Wire();
   let off = 0;
-  const chip = new Piix4Pm({ clock: time.clock, sci, powerOff: () => off++ });
+  const chip = new Piix4Pm({
+    clock: time.clock,
+    sci,
+    powerOff: () => off++,
+    commands: { enable: 0xf1, disable: 0xf0 },
+  });
   return { time, sci, chip, off: () => off };
 }
 
@@ -47,4 +52,30 @@ Deno.test("PM timer's carry is a status bit and an SCI, cleared by writing one",
   chip.write(0, 2, 1);
   assert.ok(!sci.level);
   assert.equal(chip.read(2, 2), 1);
+});
+
+Deno.test("PIIX4 port B2h switches SCI_EN by the tables' commands and keeps any value", () => {
+  const { chip } = power();
+  chip.apm.write(0, 1, 0xf1);
+  assert.equal(chip.read(4, 2), 1);
+  assert.equal(chip.apm.read(0, 1), 0xf1);
+  chip.apm.write(0, 1, 0x55);
+  chip.apm.write(1, 1, 0xaa);
+  assert.equal(chip.read(4, 2), 1);
+  assert.deepEqual([chip.apm.read(0, 1), chip.apm.read(1, 1)], [0x55, 0xaa]);
+  chip.apm.write(0, 1, 0xf0);
+  assert.equal(chip.read(4, 2), 0);
+});
+
+Deno.test("PIIX4's power button is a status bit, and an SCI when it is enabled, until it is cleared", () => {
+  const { chip, sci } = power();
+  chip.powerButton();
+  assert.equal(chip.read(0, 2), 0x100);
+  assert.ok(!sci.level);
+  chip.write(4, 2, 1);
+  chip.write(2, 2, 0x100);
+  assert.ok(sci.level);
+  chip.write(0, 2, 0x100);
+  assert.ok(!sci.level);
+  assert.equal(chip.read(0, 2), 0);
 });

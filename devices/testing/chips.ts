@@ -15,6 +15,8 @@ import { Ps2Keyboard } from "../input/ps2_keyboard.ts";
 import { Ps2Mouse } from "../input/ps2_mouse.ts";
 import { CoprocessorError } from "../interrupt/coprocessor_error.ts";
 import { I8259 } from "../interrupt/i8259.ts";
+import { IoApic } from "../interrupt/io_apic.ts";
+import { LocalApic } from "../interrupt/local_apic.ts";
 import { PicPair } from "../interrupt/pic_pair.ts";
 import { PciConfiguration } from "../pci/host_bridge.ts";
 import { hostBridge, ideInterface, isaBridge, powerManagement } from "../pci/i440fx.ts";
@@ -22,6 +24,7 @@ import { Piix4Pm } from "../power/piix4_pm.ts";
 import { Ns16550a } from "../serial/ns16550a.ts";
 import { BusMaster } from "../storage/bus_master.ts";
 import { IdeChannel } from "../storage/ide_channel.ts";
+import { Hpet } from "../timer/hpet.ts";
 import { I8254 } from "../timer/i8254.ts";
 import { Mc146818 } from "../timer/mc146818.ts";
 import { SystemControlB } from "../timer/system_control.ts";
@@ -181,11 +184,46 @@ export const CHIPS: Readonly<Record<string, (clock: Clock) => Chip>> = {
     const device = powerManagement(() => {});
     return { device, blocks: [{ registers: config(device), length: 256 }] };
   },
-  "PM registers": (clock) => one(new Piix4Pm({ clock, sci: new Wire(), powerOff: () => {} }), 64),
+  "PM registers": (clock) =>
+    one(
+      new Piix4Pm({
+        clock,
+        sci: new Wire(),
+        powerOff: () => {},
+        commands: { enable: 0xf1, disable: 0xf0 },
+      }),
+      64,
+    ),
+  "PIIX4 APM": (clock) => {
+    const device = new Piix4Pm({
+      clock,
+      sci: new Wire(),
+      powerOff: () => {},
+      commands: { enable: 0xf1, disable: 0xf0 },
+    });
+    return { device, blocks: [{ registers: device.apm, length: 2 }] };
+  },
+  "local APIC": (clock) => one(localApic(clock), 0x400),
+  "82093AA": () => one(new IoApic({ deliver: () => false, external: () => {} }), 0x20),
+  "HPET": (clock) =>
+    one(new Hpet({ clock, setLine: () => {}, legacy: () => {}, replace: () => {} }), 0x160),
   "debug port": () => one(new DebugPort({}), 1),
   "exit port": () => one(new ExitPort({ exit: () => {} }), 4),
   "POST port": () => one(new PostPort(), 1),
 };
+
+function localApic(clock: Clock): LocalApic {
+  return new LocalApic({
+    clock,
+    intr: new Wire(),
+    nmi: () => {},
+    init: () => {},
+    acknowledgeExternal: () => 0,
+    endOfInterrupt: () => {},
+    ready: () => {},
+    moved: () => {},
+  });
+}
 
 /** A PS/2 device's line as a register. */
 function line(device: Ps2Keyboard | Ps2Mouse): Registers {

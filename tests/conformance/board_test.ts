@@ -19,6 +19,7 @@ const PORTS: readonly (readonly [first: number, count: number])[] = [
   [0x70, 2],
   [0x80, 1],
   [0x92, 1],
+  [0xb2, 2],
   [0xe9, 1],
   [0xf0, 8],
   [0x170, 8],
@@ -32,6 +33,14 @@ const PORTS: readonly (readonly [first: number, count: number])[] = [
   [0xcf8, 8],
   [0xc040, 16],
   [0, 0x10000],
+];
+
+/** Addresses that something answers at. */
+const ADDRESSES: readonly (readonly [first: number, count: number])[] = [
+  [0xa0000, 0x20000],
+  [0xfec00000, 0x14],
+  [0xfed00000, 0x160],
+  [0xfee00000, 0x400],
 ];
 
 function board() {
@@ -55,6 +64,7 @@ function board() {
     debug: () => {},
     timeMs: 0,
     intr: new Wire(),
+    apic: { entries: 5 },
     resetLine: () => ends.push("reset"),
     powerOff: () => ends.push("off"),
     exit: () => ends.push("exit"),
@@ -106,10 +116,12 @@ function perform(at: ReturnType<typeof board>, steps: readonly Step[]): void {
     let found = 0;
     if (kind === "read") found = at.board.ports.read(port, size);
     else if (kind === "write") at.board.ports.write(port, size, value);
-    else if (kind === "acknowledge") found = at.board.pic.acknowledge();
+    else if (kind === "acknowledge") found = at.board.acknowledgeInterrupt();
     else {
-      at.board.addresses.write(0xa0000 + offset * 2, size, value);
-      found = at.board.addresses.read(0xa0000 + offset * 2, size);
+      const [start, span] = ADDRESSES[range % ADDRESSES.length];
+      const address = start + (offset * 2) % span;
+      at.board.addresses.write(address, size, value);
+      found = at.board.addresses.read(address, size);
     }
     assert.ok(Number.isInteger(found) && found >= 0 && found <= 0xffffffff);
     at.pass(waitNs);
