@@ -18,8 +18,8 @@ const CR0_CD = 0x40000000;
 const CR0_PG = 0x80000000 | 0;
 /** PE MP EM TS ET NE WP AM NW CD PG. */
 const CR0_WRITABLE = 0xe005003f | 0;
-/** VME PVI TSD DE PSE PGE PCE. */
-const CR4_WRITABLE = 0x19f;
+/** VME PVI TSD DE PSE PGE PCE OSFXSR OSXMMEXCPT. */
+const CR4_WRITABLE = 0x79f;
 const CR4_DE = 0x8;
 /** PSE PGE: how page tables are read. */
 const CR4_PAGING = 0x90;
