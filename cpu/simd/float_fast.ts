@@ -1,6 +1,6 @@
 /**
- * Arithmetic on single and double numbers as programs have it nearly always: rounding to nearest, all
- * exceptions masked, operands and result neither denormal nor infinite nor NaN. That is one operation of Wasm
+ * Arithmetic on single and double numbers as programs have it nearly always: rounding to nearest, PE masked,
+ * operands and result neither denormal nor infinite nor NaN. That is one operation of Wasm
  * and a look at three exponents. Everything else goes to float_round.ts.
  *
  * PE needs no thought once it is set. Until then the operation is done back to see whether it was exact: a
@@ -27,7 +27,7 @@ export const OPERATIONS = ["add", "sub", "mul", "div", "sqrt"] as const;
 /** Arithmetic with one result of the format of its operands. */
 export type Arithmetic = typeof OPERATIONS[number];
 
-/** 1 when rounding is to nearest and no exception is unmasked. */
+/** 1 when rounding is to nearest and PE, the only exception of ordinary operations, is masked. */
 export function isDefaultControl(): Value {
   return word(MXCSR).and(CONTROL).eq(CONTROL_DEFAULT);
 }
@@ -134,9 +134,7 @@ export function arithmetic(runtime: Runtime, format: Format, operation: Arithmet
             c.if(word(MXCSR).and(PE), () => c.return(r), undefined, true);
             // The error term of a sum may overflow where an operand is next to the largest number.
             c.if(exponentOf(format, a).ltU(maximum - 1), () => {
-              c.if(isExact(format, operation, n).isZero(), () => {
-                c.storeWord(MXCSR, word(MXCSR).or(PE));
-              });
+              c.if(isExact(format, operation, n).isZero(), () => raise(c, PE));
               c.return(r);
             });
           },

@@ -26,9 +26,9 @@ export const FTZ = 0x8000;
 const MASK_SHIFT = 7;
 export const UNDERFLOW_MASK: number = UE << MASK_SHIFT;
 export const OVERFLOW_MASK: number = OE << MASK_SHIFT;
-/** All masks and rounding control; and their setting in nearly all programs. */
-export const CONTROL = 0x7f80;
-export const CONTROL_DEFAULT = 0x1f80;
+/** Rounding control and the mask of PE; and their setting in nearly all programs. */
+export const CONTROL = 0x7000;
+export const CONTROL_DEFAULT = 0x1000;
 /** CR4: the system handles #XM. */
 const OSXMMEXCPT = 0x400;
 

@@ -1,7 +1,7 @@
 /**
  * Packed arithmetic: all elements in one vector operation where every one is ordinary, else one by one.
  *
- * Ordinary is what float_fast.ts says: rounding to nearest with all exceptions masked, PE set already, no element
+ * Ordinary is what float_fast.ts says: rounding to nearest, PE masked and set already, no element
  * denormal, infinite or NaN, no result that may be tiny. Sources: SDM vol. 1 §11.5.2; WebAssembly §4.3.3.
  * @module
  */
