@@ -1,5 +1,6 @@
 /**
- * Speed of the interpreter on CPU-bound programs: million guest instructions a second.
+ * Speed of the interpreter on CPU-bound programs: million guest instructions a second. Integers first, then
+ * floating point in SSE and SSE2.
  *
  *     deno run -A tests/bench/cpu/bench.ts [rounds factor]
  *
@@ -9,7 +10,24 @@
 import assert from "node:assert/strict";
 import { Cpu } from "../../../cpu/mod.ts";
 
-const PROGRAMS = [["sort", 20], ["crc", 40], ["search", 40], ["fib", 100], ["array", 60]] as const;
+const SUITES = [
+  {
+    source: "program.c",
+    flags: "-O1",
+    guestFlags: "-mno-sse -mno-mmx",
+    programs: [["sort", 20], ["crc", 40], ["search", 40], ["fib", 100], ["array", 60]],
+  },
+  {
+    source: "float_program.c",
+    flags: "-O2 -msse2 -mfpmath=sse -ffp-contract=off",
+    guestFlags: "-mstackrealign",
+    programs: [["scalar", 1000], ["packed", 3000], ["pairs", 3000], ["grid", 1500], [
+      "exact",
+      3000,
+    ]],
+  },
+] as const;
+type Suite = typeof SUITES[number];
 const LOAD = 0x100000;
 
 async function tool(name: string, ...args: string[]): Promise<string> {
@@ -19,33 +37,34 @@ async function tool(name: string, ...args: string[]): Promise<string> {
 }
 
 /** Compiles the programs: a flat image for the guest and a native program. */
-async function compile(folder: string): Promise<{ image: Uint8Array; native: string }> {
-  const source = new URL("program.c", import.meta.url).pathname;
+async function compile(
+  folder: string,
+  suite: Suite,
+): Promise<{ image: Uint8Array; native: string }> {
+  const source = new URL(suite.source, import.meta.url).pathname;
   const native = `${folder}/native`;
-  await tool("gcc", "-m32", "-O1", "-DNATIVE", "-o", native, source);
-  const flags = "-m32 -O1 -fno-pic -fno-stack-protector -ffreestanding -mno-sse -mno-mmx -c".split(
-    " ",
-  );
+  const flags = ["-m32", ...suite.flags.split(" ")];
+  await tool("gcc", ...flags, "-DNATIVE", "-o", native, source);
+  flags.push(..."-fno-pic -fno-stack-protector -ffreestanding -c".split(" "));
+  flags.push(...suite.guestFlags.split(" "));
   await tool("gcc", ...flags, "-o", `${folder}/guest.o`, source);
   const link = `-m elf_i386 -Ttext=0x${LOAD.toString(16)} -e _start --oformat binary`.split(" ");
   await tool("ld", ...link, "-o", `${folder}/guest.bin`, `${folder}/guest.o`);
   return { image: await Deno.readFile(`${folder}/guest.bin`), native };
 }
 
-/** Offset of `_start` in the image: its bytes are push ecx; push ebx; call. */
+/** Offset of `_start` in the image: its bytes are push ecx; push ebx; call, or mov from cr4. */
 function entry(image: Uint8Array): number {
   return image.findIndex((byte, i) =>
-    byte === 0x51 && image[i + 1] === 0x53 && image[i + 2] === 0xe8
+    byte === 0x51 && image[i + 1] === 0x53 && (image[i + 2] === 0xe8 || image[i + 2] === 0x0f)
   );
 }
 
-async function main(): Promise<void> {
-  const factor = Number(Deno.args[0] ?? 1);
-  const folder = await Deno.makeTempDir();
-  const { image, native } = await compile(folder);
+async function bench(suite: Suite, factor: number, folder: string): Promise<void> {
+  const { image, native } = await compile(folder, suite);
   let instructions = 0;
   let milliseconds = 0;
-  for (const [index, [name, rounds]] of PROGRAMS.entries()) {
+  for (const [index, [name, rounds]] of suite.programs.entries()) {
     const start = performance.now();
     const cpu = new Cpu({
       ramBytes: 16 << 20,
@@ -76,6 +95,11 @@ async function main(): Promise<void> {
     );
   }
   console.log(`all      ${(instructions / milliseconds / 1e3).toFixed(0)} MIPS`);
+}
+
+async function main(): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  for (const suite of SUITES) await bench(suite, Number(Deno.args[0] ?? 1), folder);
   await Deno.remove(folder, { recursive: true });
 }
 
