@@ -201,3 +201,36 @@ Deno.test("real mode delivers through the vector table", () => {
   assert.equal(core.eflags, IF | 3);
   assert.equal(IDT, 0x2000);
 });
+
+Deno.test("two events in one delivery are a double fault exactly as Table 6-5 of the SDM says", () => {
+  const contributory: readonly number[] = [VECTOR.DE, VECTOR.TS, VECTOR.NP, VECTOR.SS, VECTOR.GP];
+  const benign = [VECTOR.DB, VECTOR.BR, VECTOR.UD, VECTOR.NM, VECTOR.MF, VECTOR.AC];
+  // A gate that is absent, of a wrong type, and one whose code descriptor is in a page that is not there.
+  const broken = [
+    [VECTOR.NP, { selector: SELECTOR.CODE0, offset: HANDLER, access: 0x0e }],
+    [VECTOR.GP, { selector: SELECTOR.CODE0, offset: HANDLER, access: 0x8c }],
+    [VECTOR.PF, { selector: 0x7c, offset: HANDLER, access: INTERRUPT32 }],
+  ] as const;
+  for (const first of [...contributory, ...benign, VECTOR.PF]) {
+    for (const [second, gate] of broken) {
+      const system = new TestSystem();
+      system.enablePaging();
+      system.mapPage(0x3000, 0);
+      for (const vector of [VECTOR.DF, VECTOR.NP, VECTOR.GP, VECTOR.PF]) {
+        system.interruptGate(vector, {
+          selector: SELECTOR.CODE0,
+          offset: HANDLER + vector,
+          access: INTERRUPT32,
+        });
+      }
+      system.interruptGate(first, gate);
+      assert.equal(deliver(system, first, 0), true);
+      const double = contributory.includes(first) && second !== VECTOR.PF ||
+        first === VECTOR.PF;
+      const taken = double ? VECTOR.DF : second;
+      assert.equal(system.core.eip, HANDLER + taken, `${first} then ${second}`);
+      const error = double || second === VECTOR.PF ? 0 : first * 8 + 3;
+      assert.deepEqual(system.stack(2), [error, 0x5000], `${first} then ${second}`);
+    }
+  }
+});

@@ -27,6 +27,10 @@ CODE(task_back, "incl %eax\n iretl\n incl %ebx\n" FINISH)
 CODE(task_call_twice, "lcall *(%esi)\n incl %ecx\n lcall *(%esi)\n" FINISH)
 CODE(task_int_back, "int $0x38\n incl %ecx\n" FINISH)
 
+/* The stack is in a page that is not there. */
+CODE(task_overflow, "movl $0xf0000000, %esp\n ud2\n")
+CODE(task_overflow_push, "movl $0xf0000000, %esp\n pushl %eax\n")
+
 #define KEEPER(name, vector, error) \
   CODE(name, error "pushl $0\n pushl $0\n pushfl\n pushl %cs\n pushl $" #name "\n pushl %edx\n" \
        "pushl $" #vector "\n jmp common\n")
@@ -367,6 +371,14 @@ static void nesting(void) {
         outcome(1);
       }
     }
+  }
+  /* Only the task of #DF has a stack that can be used. */
+  for (u32 i = 0; i < 2; i++) {
+    make_wide(default_fresh, 0, keeper_df);
+    set_gate(idt[8], NEW, 0, 0x85, 0);
+    title("overflow", 0, i, 0);
+    run(0, i ? task_overflow_push : task_overflow);
+    outcome(1);
   }
   /* To a task and its LDT, with segments of it. */
   for (u32 bad = 0; bad < 2; bad++) {
