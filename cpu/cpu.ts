@@ -64,14 +64,15 @@ export class Cpu {
   readonly #engine: Engine;
 
   /**
-   * `ramBytes`: 4096..3 GiB, a multiple of 4096. Throws RangeError otherwise, or when the host has not
+   * `ramBytes`: 4096..3 GiB, a multiple of 4096. `romBytes`: room for ROMs (`memory.installRom`), default
+   * none. Throws RangeError otherwise, or when the host has not
    * enough memory. The processor is in its state after reset.
    */
-  constructor(options: { ramBytes: number; bus: Bus }) {
+  constructor(options: { ramBytes: number; romBytes?: number; bus: Bus }) {
     const { decoder, handlers } = instructionSet();
     const core = new Core(options);
     this.#core = core;
-    const pages = L.memoryPages(options.ramBytes);
+    const pages = L.memoryPages(options.ramBytes + (options.romBytes ?? 0));
     let module = modules.get(pages);
     if (module === undefined) {
       module = new WebAssembly.Module(handlers.build(pages));
@@ -94,6 +95,10 @@ export class Cpu {
   /** INTR pin, level. */
   setInterruptLine(asserted: boolean): void {
     this.#engine.setInterruptLine(asserted);
+  }
+  /** A20M# pin: shut, bit 20 of physical addresses is 0. */
+  setA20(open: boolean): void {
+    this.#core.memory.setA20(open);
   }
   /** NMI pin, one edge. */
   nmi(): void {

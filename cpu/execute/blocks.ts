@@ -20,7 +20,7 @@ export class Blocks {
   readonly #heads = new Int32Array(1 << HASH_BITS);
   /** Blocks by physical page; a block across two pages is in both lists. */
   readonly #pages = new Map<number, number[]>();
-  /** Per physical page of RAM: 1 when it holds code. */
+  /** Per physical page: 1 when it holds code. */
   readonly #hasCode: Uint8Array;
   /** Two words of granule bits for each page. */
   readonly #granules: Uint32Array;
@@ -30,7 +30,7 @@ export class Blocks {
 
   constructor(core: Core) {
     this.#core = core;
-    const pages = core.ramBytes >>> 12;
+    const pages = 0x100000;
     this.#hasCode = new Uint8Array(pages);
     this.#granules = new Uint32Array(pages * 2);
   }

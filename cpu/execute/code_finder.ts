@@ -58,8 +58,8 @@ export class CodeFinder {
     let block = this.#blocks.find(physical, eip, mode);
     if (block !== 0 && !this.#stillValid(block, linear, flat)) block = 0;
     if (block === 0) {
-      if (!core.memory.isRam(physical)) {
-        // A ROM's code can be switched without a trace, so it is decoded each time.
+      if (core.memory.hostOf(physical) === 0) {
+        // What is on the bus may change without a trace, so it is decoded each time.
         this.#translator.translate(UNCACHED, eip, physical, mode);
         return UNCACHED;
       }

@@ -94,15 +94,15 @@ export class Core {
   #codeBase = 0;
   #codeLimit = -1;
 
-  /** `ramBytes`: RAM from physical 0 on, a multiple of 4096, up to 3 GiB. */
-  constructor(options: { ramBytes: number; bus: Bus }) {
-    const { ramBytes, bus } = options;
+  /** `ramBytes`: RAM from physical 0 on, a multiple of 4096, up to 3 GiB. `romBytes`: room for ROMs. */
+  constructor(options: { ramBytes: number; romBytes?: number; bus: Bus }) {
+    const { ramBytes, romBytes = 0, bus } = options;
     if (ramBytes % 4096 !== 0 || ramBytes <= 0 || ramBytes > 0xc0000000) {
       throw new RangeError(
         `Cannot make ${ramBytes} bytes of RAM: not a multiple of 4096 up to 3 GiB`,
       );
     }
-    const pages = L.memoryPages(ramBytes);
+    const pages = L.memoryPages(ramBytes + romBytes);
     this.wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const buffer = this.wasmMemory.buffer as ArrayBuffer;
     this.u8 = new Uint8Array(buffer);

@@ -190,6 +190,8 @@ function flatMemory(core: Core): MemoryUnit {
       core.i32[(L.TLB_WRITE_USER >> 2) + (physical >>> 12)] = L.TLB_MISS;
     },
     isRam: () => true,
+    hostOf: (physical) => L.RAM_BASE + physical,
+    setA20: () => {},
     readPhysical8: (physical) => core.u8[L.RAM_BASE + physical] as number,
     flush() {},
     flushLocal() {},

@@ -91,12 +91,12 @@ export class BlockTranslator {
    */
   translate(block: number, eip: number, physical: number, mode: number): number {
     const core = this.#core;
-    const ram = core.memory.isRam(physical);
+    const host = core.memory.hostOf(physical);
     let source = core.u8;
-    let base = L.RAM_BASE + physical;
+    let base = host;
     let end = base + 0x1000 - (physical & 0xfff);
-    if (!ram) {
-      // Not RAM (a ROM, say): a window of the page, read byte by byte.
+    if (host === 0) {
+      // On the bus: a window of the page, read byte by byte.
       const length = Math.min(256, 0x1000 - (physical & 0xfff));
       source = new Uint8Array(length);
       for (let i = 0; i < length; i++) source[i] = core.memory.readPhysical8(physical + i);

@@ -47,6 +47,20 @@ export interface PhysicalMemory {
   write16(physical: number, value: number): void;
   /** Writes four bytes, little-endian. */
   write32(physical: number, value: number): void;
+  /**
+   * Routes the pages [start, end) to RAM, to the ROM installed there, or to the bus. Throws RangeError unless both
+   * are multiples of 4096, start ≤ end ≤ 2^32.
+   */
+  route(
+    start: number,
+    end: number,
+    route: { readonly read: "ram" | "rom" | "bus"; readonly write: "ram" | "bus" },
+  ): void;
+  /**
+   * Makes a ROM image readable at a physical address (a multiple of 4096), writes to it going to the bus; the same
+   * array may be installed at several addresses. Throws RangeError when the processor was made with too few `romBytes`.
+   */
+  installRom(physical: number, bytes: Uint8Array): void;
 }
 
 /**
@@ -83,6 +97,10 @@ export interface MemoryUnit {
   protectCode(physical: number): void;
   /** True when the physical page is plain RAM. */
   isRam(physical: number): boolean;
+  /** Where the physical address is in linear memory for reading (RAM or ROM), or 0: the bus has it. */
+  hostOf(physical: number): number;
+  /** Opens or shuts the gate of address line 20. */
+  setA20(open: boolean): void;
   /** Reads a byte of physical memory, RAM or bus. */
   readPhysical8(physical: number): number;
   /** Empties the TLB: paging switched. */

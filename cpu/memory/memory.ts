@@ -97,8 +97,19 @@ export class Memory implements MemoryUnit {
   isRam(physical: number): boolean {
     return this.physical.isRam(physical);
   }
+  hostOf(physical: number): number {
+    return this.physical.readable(physical);
+  }
   readPhysical8(physical: number): number {
     return this.physical.read8(physical);
+  }
+
+  /** The gate of address line 20 (SDM vol. 3A §8.7.13.4, A20M#): shut, bit 20 of physical addresses is 0. */
+  setA20(open: boolean): void {
+    const mask = open ? -1 : ~0x100000;
+    if (mask === this.#walker.addressMask) return;
+    this.#walker.addressMask = mask;
+    this.flush();
   }
 
   // ---- TLB ------------------------------------------------------------------------------------------
@@ -140,7 +151,8 @@ export class Memory implements MemoryUnit {
   }
   protectCode(physical: number): void {
     const { i32 } = this.#core;
-    const target = (L.RAM_BASE + (physical >>> 0)) | 0;
+    const target = this.physical.writable(physical & ~0xfff) | 0;
+    if (target === 0) return;
     const supervisor = L.TLB_WRITE_SUPERVISOR >> 2;
     const user = L.TLB_WRITE_USER >> 2;
     for (let i = 0; i < this.#filledCount; i++) {
@@ -165,22 +177,29 @@ export class Memory implements MemoryUnit {
     const { result } = this.#walker;
     this.#walker.walk(linear, write, user);
     const { page } = result;
-    if (this.physical.isRam(page)) this.#fill(linear >>> 12, page);
+    this.#fill(linear >>> 12, page);
     return (page | (linear & 0xfff)) >>> 0;
   }
   #fill(page: number, physical: number): void {
+    const readable = this.physical.readable(physical);
+    const writable = this.physical.writable(physical);
+    if (readable === 0 && writable === 0) return;
     const core = this.#core;
     const { i32 } = core;
     const { result } = this.#walker;
     if (this.#filledCount === FILLED_MAX) this.flush();
-    if (i32[(L.TLB_READ_SUPERVISOR >> 2) + page] === L.TLB_MISS) {
-      this.#filled[this.#filledCount++] = page | (result.global ? GLOBAL : 0);
-    }
+    if (
+      i32[(L.TLB_READ_SUPERVISOR >> 2) + page] === L.TLB_MISS &&
+      i32[(L.TLB_WRITE_SUPERVISOR >> 2) + page] === L.TLB_MISS
+    ) this.#filled[this.#filledCount++] = page | (result.global ? GLOBAL : 0);
     if (result.large) this.#large[page >>> 10] = 1;
-    const addend = (L.RAM_BASE + physical - (page << 12)) | 0;
-    i32[(L.TLB_READ_SUPERVISOR >> 2) + page] = addend;
-    if (result.user) i32[(L.TLB_READ_USER >> 2) + page] = addend;
-    if (!result.dirty || core.hasCode(physical >>> 12)) return;
+    if (readable !== 0) {
+      const addend = (readable - (page << 12)) | 0;
+      i32[(L.TLB_READ_SUPERVISOR >> 2) + page] = addend;
+      if (result.user) i32[(L.TLB_READ_USER >> 2) + page] = addend;
+    }
+    if (writable === 0 || !result.dirty || core.hasCode(physical >>> 12)) return;
+    const addend = (writable - (page << 12)) | 0;
     if (result.writable || (core.cr0 & 0x10000) === 0) {
       i32[(L.TLB_WRITE_SUPERVISOR >> 2) + page] = addend;
     }
@@ -196,8 +215,8 @@ export class Memory implements MemoryUnit {
     let host = (linear + entry) | 0;
     if (entry & L.TLB_MISS) {
       const physical = this.#translate(linear, false, user);
-      if (!this.physical.isRam(physical)) return core.bus.readMemory(physical, size) | 0;
-      host = L.RAM_BASE + physical;
+      host = this.physical.readable(physical);
+      if (host === 0) return core.bus.readMemory(physical, size) | 0;
     }
     host >>>= 0;
     if (size === 4) return core.view.getInt32(host, true);

@@ -3,7 +3,7 @@
  * @module
  */
 export { createMemoryUnit, Memory } from "./memory.ts";
-export { PhysicalMemory } from "./physical.ts";
+export { PhysicalMemory, type Route } from "./physical.ts";
 export {
   checkedDescriptor,
   Descriptor,

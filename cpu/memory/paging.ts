@@ -59,6 +59,9 @@ export class PageWalker {
     large: false,
   };
 
+  /** All ones, or without bit 20 while the gate of A20 is shut. The TLB holds what is left. */
+  addressMask = -1;
+
   constructor(core: Core, physical: PhysicalMemory) {
     this.#core = core;
     this.#physical = physical;
@@ -70,7 +73,7 @@ export class PageWalker {
     const { i32 } = this.#core;
     const cr0 = i32[L.CR0 >> 2] as number;
     if (cr0 >= 0) {
-      result.page = linear & ~0xfff;
+      result.page = linear & ~0xfff & this.addressMask;
       result.user = result.writable = result.dirty = true;
       result.global = result.large = false;
       return;
@@ -78,7 +81,9 @@ export class PageWalker {
     const cr4 = i32[L.CR4 >> 2] as number;
     const physical = this.#physical;
     const code = (write ? PAGE_FAULT.WRITE : 0) | (user ? PAGE_FAULT.USER : 0);
-    const directoryAt = (((i32[L.CR3 >> 2] as number) & ~0xfff) | ((linear >>> 20) & 0xffc)) >>> 0;
+    const directoryAt =
+      ((((i32[L.CR3 >> 2] as number) & ~0xfff) | ((linear >>> 20) & 0xffc)) & this.addressMask) >>>
+      0;
     const directory = physical.read32(directoryAt);
     if ((directory & ENTRY.PRESENT) === 0) this.#core.raisePageFault(linear, code);
     const large = (directory & ENTRY.PAGE_SIZE) !== 0 && (cr4 & CR4_PSE) !== 0;
@@ -93,7 +98,7 @@ export class PageWalker {
       if ((directory & ENTRY.ACCESSED) === 0) {
         physical.write32(directoryAt, directory | ENTRY.ACCESSED);
       }
-      leafAt = ((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) >>> 0;
+      leafAt = (((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) & this.addressMask) >>> 0;
       leaf = physical.read32(leafAt);
       if ((leaf & ENTRY.PRESENT) === 0) this.#core.raisePageFault(linear, code);
       rights &= leaf;
@@ -106,7 +111,8 @@ export class PageWalker {
     if (!allowed) this.#core.raisePageFault(linear, code | PAGE_FAULT.PRESENT);
     const marked = leaf | ENTRY.ACCESSED | (write ? ENTRY.DIRTY : 0);
     if (marked !== leaf) physical.write32(leafAt, marked);
-    result.page = large ? ((leaf & 0xffc00000) | (linear & 0x3ff000)) | 0 : (leaf & 0xfffff000) | 0;
+    result.page = this.addressMask &
+      (large ? (leaf & 0xffc00000) | (linear & 0x3ff000) : leaf & 0xfffff000);
     result.user = pageUser;
     result.writable = pageWritable;
     result.dirty = (marked & ENTRY.DIRTY) !== 0;
@@ -117,20 +123,22 @@ export class PageWalker {
   /** Physical address, or −1 when the page is not there; touches nothing and checks no rights. */
   look(linear: number): number {
     const { i32 } = this.#core;
-    if ((i32[L.CR0 >> 2] as number) >= 0) return linear >>> 0;
+    if ((i32[L.CR0 >> 2] as number) >= 0) return (linear & this.addressMask) >>> 0;
     const physical = this.#physical;
-    const directoryAt = (((i32[L.CR3 >> 2] as number) & ~0xfff) | ((linear >>> 20) & 0xffc)) >>> 0;
+    const directoryAt =
+      ((((i32[L.CR3 >> 2] as number) & ~0xfff) | ((linear >>> 20) & 0xffc)) & this.addressMask) >>>
+      0;
     // Page tables outside RAM would be read over the bus, which may have side effects.
-    if (!physical.isRam(directoryAt)) return -1;
+    if (physical.readable(directoryAt) === 0) return -1;
     const directory = physical.read32(directoryAt);
     if ((directory & ENTRY.PRESENT) === 0) return -1;
     if ((directory & ENTRY.PAGE_SIZE) !== 0 && ((i32[L.CR4 >> 2] as number) & CR4_PSE) !== 0) {
-      return ((directory & 0xffc00000) | (linear & 0x3fffff)) >>> 0;
+      return (((directory & 0xffc00000) | (linear & 0x3fffff)) & this.addressMask) >>> 0;
     }
-    const leafAt = ((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) >>> 0;
-    if (!physical.isRam(leafAt)) return -1;
+    const leafAt = (((directory & ~0xfff) | ((linear >>> 10) & 0xffc)) & this.addressMask) >>> 0;
+    if (physical.readable(leafAt) === 0) return -1;
     const leaf = physical.read32(leafAt);
     if ((leaf & ENTRY.PRESENT) === 0) return -1;
-    return ((leaf & 0xfffff000) | (linear & 0xfff)) >>> 0;
+    return (((leaf & 0xfffff000) | (linear & 0xfff)) & this.addressMask) >>> 0;
   }
 }

@@ -172,9 +172,9 @@ Deno.test("video memory and addresses beyond RAM go to the bus, with their size"
   ]);
   assert.equal(entry(system, L.TLB_WRITE_SUPERVISOR, 0xb8000), L.TLB_MISS);
   assert.equal(system.memory.slowRead(0xa0012, 4), 0x12);
-  system.memory.physical.excludeRange(0xf0000, 0x100000);
+  system.memory.physical.route(0xf0000, 0x100000, { read: "bus", write: "bus" });
   assert.equal(system.memory.slowRead(0xf0034, 1), 0x34);
-  system.memory.physical.includeRange(0xf0000, 0x100000);
+  system.memory.physical.route(0xf0000, 0x100000, { read: "ram", write: "ram" });
   assert.equal(system.memory.slowRead(0xf0034, 1), 0);
 });
 
@@ -191,7 +191,7 @@ Deno.test("PhysicalMemory reads and writes across RAM and bus and rejects what i
   assert.equal(physical.read32(0x1ffe), 0x04030201);
   assert.equal(physical.read16(0x1fff), 0x0302);
   assert.throws(() => physical.read(0xffffffff, 2), RangeError);
-  assert.throws(() => physical.excludeRange(0x100, 0x1000), RangeError);
+  assert.throws(() => physical.route(0x100, 0x1000, { read: "bus", write: "bus" }), RangeError);
 });
 
 Deno.test("probe() translates without setting A and without a fault", () => {

@@ -1,9 +1,11 @@
 /**
- * Physical memory: RAM inside the machine's linear memory, everything else on the bus.
+ * Physical memory: RAM and ROM inside the machine's linear memory, everything else on the bus.
  *
- * A page (4 KiB) is either RAM or not; what is not RAM (video memory at 0xA0000–0xBFFFF, a mapped ROM,
- * addresses beyond RAM) goes to the bus. Writes that touch decoded code drop it, whoever writes.
- * Sources: SDM vol. 3A §11.6 (self-modifying code), IBM PC/AT memory map.
+ * Each page (4 KiB) has a side for reads and one for writes: RAM, an installed ROM, or the bus. So a chip set
+ * can read a shadowed BIOS from RAM while its writes go nowhere. What is in linear memory is decoded and
+ * cached as code and gets TLB entries, ROM for reading only. Writes that touch decoded code drop it, whoever
+ * writes. Sources: SDM vol. 3A §11.6 (self-modifying code), IBM PC/AT memory map, Intel 82441FX data
+ * sheet §3.2.18 (PAM registers).
  * @module
  */
 import * as L from "../state/layout.ts";
@@ -12,109 +14,188 @@ import type { Core } from "../execute/core.ts";
 /** Video memory of a PC: on the bus even where RAM is bigger. */
 const VIDEO_START = 0xa0000;
 const VIDEO_END = 0xc0000;
+const PAGE = 4096;
+const END = 0x100000000;
+
+/** Where a page's reads and writes go. */
+export interface Route {
+  /** "rom": what {@link PhysicalMemory.installRom} put at the address. */
+  readonly read: "ram" | "rom" | "bus";
+  readonly write: "ram" | "bus";
+}
 
 /**
  * Guest physical memory, for loaders, DMA and plugins. Addresses are 0..2^32−1, in bytes; accesses outside
- * RAM go to the bus byte by byte and may have its side effects.
+ * RAM and ROM go to the bus byte by byte and may have its side effects.
  */
 export class PhysicalMemory {
   readonly #core: Core;
-  /** By physical page: 1 when it is RAM. */
-  readonly #ram = new Uint8Array(0x100000);
+  /** By physical page: where it is in linear memory for reading and writing; 0 where the bus answers. */
+  readonly #read = new Uint32Array(END / PAGE);
+  readonly #write = new Uint32Array(END / PAGE);
+  /** By physical page: where its ROM is, for pages that have one. */
+  readonly #rom = new Map<number, number>();
+  /** ROM images in linear memory, so that one at two addresses is there once. */
+  readonly #images = new Map<Uint8Array, number>();
+  #romTop: number;
   #changed: () => void = () => {};
 
   constructor(core: Core) {
     this.#core = core;
-    this.#ram.fill(1, 0, core.ramBytes >>> 12);
-    this.#ram.fill(0, VIDEO_START >>> 12, VIDEO_END >>> 12);
+    this.#romTop = L.RAM_BASE + core.ramBytes;
+    this.#set(0, core.ramBytes, { read: "ram", write: "ram" });
+    this.#set(VIDEO_START, VIDEO_END, { read: "bus", write: "bus" });
   }
 
   /** End of RAM in bytes, holes included. */
   get size(): number {
     return this.#core.ramBytes;
   }
-  /** Set by the memory unit: called when the map of RAM and bus changes. */
+  /** Set by the memory unit: called when the map changes. */
   set onMapChange(callback: () => void) {
     this.#changed = callback;
   }
 
-  /** Gives [start, end) to the bus (a ROM is mapped there); both multiples of 4096. */
-  excludeRange(start: number, end: number): void {
-    this.#map(start, end, 0);
-  }
-  /** Takes [start, end) back from the bus, as far as there is RAM; both multiples of 4096. */
-  includeRange(start: number, end: number): void {
-    this.#map(start, Math.min(end, this.size), 1);
-  }
-  #map(start: number, end: number, ram: 0 | 1): void {
-    if (start % 4096 !== 0 || end % 4096 !== 0 || start < 0 || end > 0x100000000) {
+  /**
+   * Routes [start, end), both multiples of 4096 and at most 2^32. Where there is no RAM or ROM to route to,
+   * the bus answers.
+   *
+   * @throws {RangeError} unless it is whole pages below 4 GiB.
+   */
+  route(start: number, end: number, route: Route): void {
+    if (start % PAGE !== 0 || end % PAGE !== 0 || start < 0 || end > END || end < start) {
       throw new RangeError(
         `Cannot map 0x${start.toString(16)}-0x${end.toString(16)}: not whole pages below 4 GiB`,
       );
     }
-    this.#ram.fill(ram, start / 4096, Math.max(start, end) / 4096);
-    if (end > start) this.#core.codeWritten(start, end - start);
+    if (!this.#set(start, end, route)) return;
+    this.#core.codeWritten(start, end - start);
     this.#changed();
   }
-  /** True when the address is RAM. */
+  /** Returns whether anything is different now. */
+  #set(start: number, end: number, { read, write }: Route): boolean {
+    let any = false;
+    for (let page = start / PAGE; page < end / PAGE; page++) {
+      const ram = page * PAGE < this.#core.ramBytes ? L.RAM_BASE + page * PAGE : 0;
+      const from = read === "ram" ? ram : read === "rom" ? this.#rom.get(page) ?? 0 : 0;
+      const to = write === "ram" ? ram : 0;
+      any ||= this.#read[page] !== from || this.#write[page] !== to;
+      this.#read[page] = from;
+      this.#write[page] = to;
+    }
+    return any;
+  }
+  /**
+   * Makes a ROM readable at a physical address, a multiple of 4096; writes to it go to the bus. Several addresses may
+   * have the same array of bytes. The end of the last page reads as FFh.
+   *
+   * @throws {RangeError} when the processor was made with too few `romBytes`, or for an address that does not fit.
+   */
+  installRom(physical: number, bytes: Uint8Array): void {
+    let at = this.#images.get(bytes);
+    const size = Math.ceil(bytes.length / PAGE) * PAGE;
+    if (physical % PAGE !== 0 || physical < 0 || physical + size > END) {
+      throw new RangeError(
+        `Cannot install ${bytes.length} bytes of ROM at 0x${
+          physical.toString(16)
+        }: not whole pages below 4 GiB`,
+      );
+    }
+    const { u8 } = this.#core;
+    if (at === undefined) {
+      at = this.#romTop;
+      if (at + size > u8.length) {
+        throw new RangeError(
+          `Cannot install ${bytes.length} bytes of ROM: the processor was made with room for ` +
+            `${u8.length - L.RAM_BASE - this.size} bytes in all (romBytes)`,
+        );
+      }
+      this.#romTop += size;
+      u8.fill(0xff, at, at + size);
+      u8.set(bytes, at);
+      this.#images.set(bytes, at);
+    }
+    for (let i = 0; i < size; i += PAGE) this.#rom.set((physical + i) / PAGE, at + i);
+    this.route(physical, physical + size, { read: "rom", write: "bus" });
+  }
+  /** True when the address is RAM, for reading and writing. */
   isRam(physical: number): boolean {
-    return this.#ram[physical >>> 12] === 1;
+    return this.#write[physical >>> 12] !== 0 && this.#read[physical >>> 12] !== 0;
+  }
+  /** Where the address is in linear memory for reading, or 0: the bus has it. */
+  readable(physical: number): number {
+    const page = this.#read[physical >>> 12] as number;
+    return page === 0 ? 0 : page + (physical & 0xfff);
+  }
+  /** Where the address is in linear memory for writing, or 0: the bus has it. */
+  writable(physical: number): number {
+    const page = this.#write[physical >>> 12] as number;
+    return page === 0 ? 0 : page + (physical & 0xfff);
   }
 
   /** A copy of `length` bytes. */
   read(physical: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
-    this.#eachRun(physical, length, (at, offset, count, ram) => {
+    this.#eachRun(physical, length, this.#read, (at, offset, count, host) => {
       const { u8, bus } = this.#core;
-      if (ram) bytes.set(u8.subarray(L.RAM_BASE + at, L.RAM_BASE + at + count), offset);
+      if (host !== 0) bytes.set(u8.subarray(host, host + count), offset);
       else for (let i = 0; i < count; i++) bytes[offset + i] = bus.readMemory(at + i, 1);
     });
     return bytes;
   }
   /** Writes the bytes. */
   write(physical: number, bytes: Uint8Array): void {
-    this.#eachRun(physical, bytes.length, (at, offset, count, ram) => {
+    this.#eachRun(physical, bytes.length, this.#write, (at, offset, count, host) => {
       const { u8, bus } = this.#core;
-      if (ram) {
-        u8.set(bytes.subarray(offset, offset + count), L.RAM_BASE + at);
+      if (host !== 0) {
+        u8.set(bytes.subarray(offset, offset + count), host);
         this.#core.codeWritten(at, count);
       } else {for (let i = 0; i < count; i++) {
           bus.writeMemory(at + i, 1, bytes[offset + i] as number);
         }}
     });
   }
-  /** Splits a range where RAM and bus meet. */
+  /** Splits a range at the ends of pages that are together in linear memory; `host` is 0 for the bus. */
   #eachRun(
     physical: number,
     length: number,
-    run: (at: number, offset: number, count: number, ram: boolean) => void,
+    table: Uint32Array,
+    run: (at: number, offset: number, count: number, host: number) => void,
   ): void {
-    if (!(physical >= 0) || !(length >= 0) || physical + length > 0x100000000) {
+    if (!(physical >= 0) || !(length >= 0) || physical + length > END) {
       throw new RangeError(`Cannot access ${length} bytes at ${physical}: not below 4 GiB`);
     }
     let offset = 0;
     while (offset < length) {
       const at = physical + offset;
-      const ram = this.isRam(at);
-      let end = (at - at % 4096) + 4096;
-      while (end < physical + length && this.isRam(end) === ram) end += 4096;
+      let page = Math.floor(at / PAGE);
+      const host = table[page] as number;
+      let end = (page + 1) * PAGE;
+      while (end < physical + length) {
+        const next = table[page + 1] as number;
+        if (host === 0 ? next !== 0 : next !== (table[page] as number) + PAGE) break;
+        page++;
+        end += PAGE;
+      }
       const count = Math.min(end, physical + length) - at;
-      run(at, offset, count, ram);
+      run(at, offset, count, host === 0 ? 0 : host + at % PAGE);
       offset += count;
     }
   }
 
   /** One byte. */
   read8(physical: number): number {
-    return this.isRam(physical)
-      ? this.#core.u8[L.RAM_BASE + (physical >>> 0)] as number
+    const host = this.readable(physical);
+    return host !== 0
+      ? this.#core.u8[host] as number
       : this.#core.bus.readMemory(physical >>> 0, 1) & 0xff;
   }
   /** Two bytes, little-endian, unsigned. */
   read16(physical: number): number {
     if ((physical & 0xfff) === 0xfff) return this.read8(physical) | (this.read8(physical + 1) << 8);
-    return this.isRam(physical)
-      ? this.#core.view.getUint16(L.RAM_BASE + (physical >>> 0), true)
+    const host = this.readable(physical);
+    return host !== 0
+      ? this.#core.view.getUint16(host, true)
       : this.#core.bus.readMemory(physical >>> 0, 2) & 0xffff;
   }
   /** Four bytes, little-endian, unsigned. */
@@ -123,14 +204,16 @@ export class PhysicalMemory {
       return (this.read8(physical) | (this.read8(physical + 1) << 8) |
         (this.read8(physical + 2) << 16) | (this.read8(physical + 3) << 24)) >>> 0;
     }
-    return this.isRam(physical)
-      ? this.#core.view.getUint32(L.RAM_BASE + (physical >>> 0), true)
+    const host = this.readable(physical);
+    return host !== 0
+      ? this.#core.view.getUint32(host, true)
       : this.#core.bus.readMemory(physical >>> 0, 4) >>> 0;
   }
   /** One byte. */
   write8(physical: number, value: number): void {
-    if (!this.isRam(physical)) return this.#core.bus.writeMemory(physical >>> 0, 1, value & 0xff);
-    this.#core.u8[L.RAM_BASE + (physical >>> 0)] = value;
+    const host = this.writable(physical);
+    if (host === 0) return this.#core.bus.writeMemory(physical >>> 0, 1, value & 0xff);
+    this.#core.u8[host] = value;
     if (this.#core.hasCode(physical >>> 12)) this.#core.codeWritten(physical >>> 0, 1);
   }
   /** Two bytes, little-endian. */
@@ -140,8 +223,9 @@ export class PhysicalMemory {
       this.write8(physical + 1, value >>> 8);
       return;
     }
-    if (!this.isRam(physical)) return this.#core.bus.writeMemory(physical >>> 0, 2, value & 0xffff);
-    this.#core.view.setUint16(L.RAM_BASE + (physical >>> 0), value, true);
+    const host = this.writable(physical);
+    if (host === 0) return this.#core.bus.writeMemory(physical >>> 0, 2, value & 0xffff);
+    this.#core.view.setUint16(host, value, true);
     if (this.#core.hasCode(physical >>> 12)) this.#core.codeWritten(physical >>> 0, 2);
   }
   /** Four bytes, little-endian. */
@@ -150,8 +234,9 @@ export class PhysicalMemory {
       for (let i = 0; i < 4; i++) this.write8(physical + i, value >>> (8 * i));
       return;
     }
-    if (!this.isRam(physical)) return this.#core.bus.writeMemory(physical >>> 0, 4, value >>> 0);
-    this.#core.view.setUint32(L.RAM_BASE + (physical >>> 0), value, true);
+    const host = this.writable(physical);
+    if (host === 0) return this.#core.bus.writeMemory(physical >>> 0, 4, value >>> 0);
+    this.#core.view.setUint32(host, value, true);
     if (this.#core.hasCode(physical >>> 12)) this.#core.codeWritten(physical >>> 0, 4);
   }
 }

@@ -63,6 +63,8 @@ export interface BoardOptions {
   readonly nmi?: () => void;
   /** Local APIC and I/O APIC, with so many local vectors (4 Pentium, 5 P6, 6 Pentium 4); default: there are none. */
   readonly apic?: { readonly entries: 4 | 5 | 6 };
+  /** The gate of address line 20 opens or shuts. */
+  readonly a20: (open: boolean) => void;
   /** The reset line was pulled. */
   readonly resetLine: () => void;
   /** The guest turned the machine off. */
@@ -140,18 +142,19 @@ export class Board {
     this.rtc = new Mc146818({ clock, irq: alarm.input, timeMs: options.timeMs });
     this.keyboard = new Ps2Keyboard({ clock });
     this.mouse = new Ps2Mouse();
-    // A20 is always open: the CPU has 32 address lines here, as on boards without the gate.
-    const a20 = new Wire();
+    // Either gate opens A20 (Intel 82371SB data sheet, PORT 92 and A20M#).
+    const gates = (): void => options.a20(keyboardGate.level || fastGate.level);
+    const [keyboardGate, fastGate] = [new Wire(gates), new Wire(gates)];
     const controller = new I8042({
       clock,
       keyboard: this.keyboard,
       mouse: this.mouse,
       keyboardIrq: lines.isa(IRQ.keyboard),
       auxIrq: lines.isa(IRQ.mouse),
-      a20,
+      a20: keyboardGate,
       resetLine,
     });
-    const fast = new SystemControlA({ a20, resetLine });
+    const fast = new SystemControlA({ a20: fastGate, resetLine });
     this.serial = new Ns16550a({
       clock,
       irq: lines.isa(IRQ.serial1),

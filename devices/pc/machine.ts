@@ -159,6 +159,7 @@ export class Machine {
       timeMs: options.seedTimeMs ?? DEFAULT_TIME_MS,
       intr: new Wire((high) => cpu.setInterruptLine(high)),
       nmi: () => cpu.nmi(),
+      a20: (open) => cpu.setA20(open),
       ...(apic ? { apic: { entries: 5 } } : {}),
       resetLine: () => this.#end({ type: "reset" }),
       powerOff: () => this.#end({ type: "power-off" }),
