@@ -17,6 +17,10 @@ export function machineOptions(command: Command): Command {
       "boot this kernel (Multiboot, Linux bzImage) instead of the image's /boot/kernel",
     )
     .option("--initrd <file>", "the Linux kernel's initial RAM disk")
+    .option(
+      "--symbols <file>",
+      "the kernel's symbols, for plugins: an ELF file, System.map or /proc/kallsyms",
+    )
     .option("--append <text>", 'more of the kernel\'s command line, like "init=/bin/bash"')
     .option("--ram <size>", "memory of the machine, like 64M", "128M")
     .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
@@ -67,6 +71,7 @@ Examples:
 interface BootOptions {
   readonly kernel?: string;
   readonly initrd?: string;
+  readonly symbols?: string;
   readonly append?: string;
   readonly ram: string;
   readonly snapshot?: boolean;
@@ -85,6 +90,7 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
     cache: options.cache,
     kernel: options.kernel,
     initrd: options.initrd,
+    symbols: options.symbols,
     append: options.append,
     ramBytes: parseSize(options.ram),
     snapshot: options.snapshot ?? false,

@@ -49,6 +49,7 @@ Examples:
 interface ProfileOptions {
   readonly kernel?: string;
   readonly initrd?: string;
+  readonly symbols?: string;
   readonly append?: string;
   readonly ram: string;
   readonly plugin: string[];
@@ -83,6 +84,7 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
     cache: options.cache,
     kernel: options.kernel,
     initrd: options.initrd,
+    symbols: options.symbols,
     append: options.append,
     ramBytes: parseSize(options.ram),
     snapshot: true,

@@ -4,7 +4,6 @@
  * @module
  */
 import {
-  type ElfFile,
   type Ext2Reader,
   findFileSystems,
   findKernel,
@@ -14,7 +13,6 @@ import {
   KERNEL_PATH,
   Machine,
   NS_PER_INSTRUCTION,
-  readElf,
   SnapshotDisk,
 } from "../devices/mod.ts";
 import { FileDisk, hostTime } from "../devices/host/mod.ts";
@@ -23,10 +21,11 @@ import {
   loadPlugin,
   PluginManager,
   type PluginOutput,
-  SymbolTable,
+  type SymbolTable,
 } from "../plugins/mod.ts";
 import { cachedDefaultImage } from "./project.ts";
 import { say, UserError } from "./report.ts";
+import { elfSymbols, givenSymbols } from "./symbol_file.ts";
 
 /** What the commands' options say. */
 export interface SessionOptions {
@@ -35,6 +34,8 @@ export interface SessionOptions {
   readonly cache: string;
   readonly kernel: string | undefined;
   readonly initrd?: string | undefined;
+  /** A file with the kernel's symbols; undefined: those of the kernel's ELF file. */
+  readonly symbols?: string | undefined;
   readonly append: string | undefined;
   readonly ramBytes: number;
   readonly snapshot: boolean;
@@ -84,6 +85,9 @@ export class Session implements Disposable {
       const initrd = options.initrd === undefined
         ? kernel.initrd
         : { bytes: readGiven(options.initrd, "initial RAM disk"), name: options.initrd };
+      const symbols = options.symbols === undefined
+        ? undefined
+        : givenSymbols(readGiven(options.symbols, "symbols"), options.symbols);
       const machine = new Machine({
         ramBytes: options.ramBytes,
         disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
@@ -103,7 +107,7 @@ export class Session implements Disposable {
         now: () => machine.clock.now(),
         instructionsPerSecond: 1e9 / NS_PER_INSTRUCTION,
         stop: () => machine.stop(),
-        kernel: symbolsOf(kernel.bytes, "kernel"),
+        kernel: symbols ?? elfSymbols(kernel.bytes, "kernel"),
         program: programSymbols(kernel.fileSystem),
       }, PLUGIN_OUTPUT);
       for (const definition of options.own ?? []) plugins.install({ definition, options: {} });
@@ -186,25 +190,6 @@ function findBootKernel(
   };
 }
 
-/** The symbols of an ELF file, if it is one and has any. */
-function symbolsOf(bytes: Uint8Array, name: string): SymbolTable | undefined {
-  let elf: ElfFile;
-  try {
-    elf = readElf(bytes, name);
-  } catch {
-    return undefined;
-  }
-  const ranges = elf.segments.filter(({ executable }) => executable)
-    .map(({ virtual, memoryBytes }) => ({ start: virtual, end: virtual + memoryBytes }));
-  const inCode = (address: number): boolean =>
-    ranges.some(({ start, end }) => address >= start && address < end);
-  const functions = elf.symbols.filter(({ type, address }) =>
-    type === "function" || (type === "other" && inCode(address))
-  );
-  const objects = elf.symbols.filter((symbol) => !functions.includes(symbol));
-  return new SymbolTable(name, functions, objects, ranges);
-}
-
 /** Symbols of programs on the disk, as they were when the machine started; read once each. */
 function programSymbols(
   fileSystem: Ext2Reader | undefined,
@@ -215,7 +200,7 @@ function programSymbols(
       let table: SymbolTable | undefined;
       try {
         const bytes = fileSystem?.readFile(path);
-        table = bytes === undefined ? undefined : symbolsOf(bytes, path);
+        table = bytes === undefined ? undefined : elfSymbols(bytes, path);
       } catch {
         table = undefined; // a damaged file has no symbols
       }
