@@ -223,7 +223,7 @@ export class Handlers {
       flat,
       repeat,
     };
-    if ((memory === "base" || memory === "indexed") && !isHot(form)) {
+    if ((memory === "base" || memory === "indexed") && !isHot(form) && !FLAT.has(form.operation)) {
       // The general form will do, and start-up is felt.
       form = {
         ...form,
@@ -406,6 +406,11 @@ function isHot({ operation, operands, operandSize, flat }: Form): boolean {
     return size !== 2 || operation === "movzx" || operation === "movsx" || operation === "ret";
   });
 }
+
+/** Operations outside the loop of which the flat forms of memory operands are made too. */
+const FLAT: ReadonlySet<string> = new Set(
+  "movups movq movd movss movsd fld.memory fst.memory fstp.memory fild".split(" "),
+);
 
 /** One-byte encodings of one register, which compilers use most. */
 const FIX: ReadonlySet<string> = new Set("inc dec push pop".split(" "));

@@ -20,6 +20,7 @@ import {
   FPU_IP,
   FPU_OPCODE,
   FPU_REGISTERS,
+  FPU_SCRATCH,
   FPU_STATUS,
   FPU_TAG,
   FPU_TOP,
@@ -77,87 +78,99 @@ function place(core: Core, linear: number, bytes: number, write: boolean): numbe
   return entry & TLB_MISS ? -1 : (linear + entry) >>> 0;
 }
 
-/** #NM and the checks of the operand: all 512 bytes in the segment, 16-byte aligned. */
-function image(core: Core, operands: Operands, write: boolean): number {
+/**
+ * #NM and the checks of the operand: all 512 bytes in the segment, 16-byte aligned. With alignment checking silicon
+ * looks first whether four bytes are aligned.
+ */
+function image(core: Core, { segment, offset }: Operands, write: boolean): number {
   if (core.cr0 & CR0_EM_TS) core.raise(NM_VECTOR);
-  const first = (core.segmentBase(operands.segment) + operands.offset) | 0;
-  // Silicon prefers #AC to what a segment forbids where it is enabled and not even four bytes are aligned.
-  const usable = core.segmentAttributes(operands.segment) !== 0;
-  if (usable && first & 3 && core.cpl === 3 && core.cr0 & CR0_AM && core.eflags & AC) {
-    core.raise(AC_VECTOR, 0);
-  }
-  const linear = core.linear(operands.segment, operands.offset, FXSAVE_BYTES, write);
+  const first = (core.segmentBase(segment) + offset) | 0;
+  const checked = core.cpl === 3 && core.cr0 & CR0_AM && core.eflags & AC;
+  if (checked && first & 3 && core.segmentAttributes(segment) !== 0) core.raise(AC_VECTOR, 0);
+  const linear = core.linear(segment, offset, FXSAVE_BYTES, write);
   if (linear & 15) core.raise(GP_VECTOR, 0);
   return linear;
 }
 
+/** The image is put together in words here. */
+const IMAGE = FPU_SCRATCH >> 2;
+
 const fxsave: Assist = (core, operands) => {
   const linear = image(core, operands, true);
-  // The last page first, as silicon does.
-  for (let i = FXSAVE_BYTES - 16; i >= 0; i -= 16) core.memory.probeWrite((linear + i) | 0, 16);
   const { i32, u8 } = core;
-  const bytes = new Uint8Array(WRITTEN);
-  const out = new DataView(bytes.buffer);
-  const top = i32[FPU_TOP >> 2] as number;
-  out.setUint16(0, i32[FPU_CONTROL >> 2] as number, true);
-  out.setUint16(2, (i32[FPU_STATUS >> 2] as number) | (top << 11), true);
-  out.setUint8(4, i32[FPU_TAG >> 2] as number);
-  out.setUint16(6, (i32[FPU_OPCODE >> 2] as number) & 0x7ff, true);
-  out.setInt32(8, i32[FPU_IP >> 2] as number, true);
-  out.setUint16(12, i32[FPU_CS >> 2] as number, true);
-  out.setInt32(16, i32[FPU_DP >> 2] as number, true);
-  out.setUint16(20, i32[FPU_DS >> 2] as number, true);
-  if (core.cr4 & CR4_OSFXSR) {
-    out.setInt32(24, i32[MXCSR >> 2] as number, true);
-    out.setInt32(28, i32[MXCSR_MASK >> 2] as number, true);
-  }
-  for (let i = 0; i < 8; i++) {
-    const at = FPU_REGISTERS + ((top + i) & 7) * 16;
-    bytes.set(u8.subarray(at, at + 10), REGISTERS_AT + i * 16);
-  }
-  bytes.set(u8.subarray(XMM, XMM + XMM_BYTES), XMM_AT);
   const count = core.cr4 & CR4_OSFXSR ? WRITTEN : XMM_AT;
   const host = place(core, linear, FXSAVE_BYTES, true);
+  if (host < 0) {
+    // The last page first, as silicon does.
+    for (let i = FXSAVE_BYTES - 16; i >= 0; i -= 16) core.memory.probeWrite((linear + i) | 0, 16);
+  }
+  const top = i32[FPU_TOP >> 2] as number;
+  i32[IMAGE] = ((i32[FPU_CONTROL >> 2] as number) & 0xffff) |
+    (i32[FPU_STATUS >> 2] as number) << 16 | top << 27;
+  i32[IMAGE + 1] = (i32[FPU_TAG >> 2] as number) |
+    ((i32[FPU_OPCODE >> 2] as number) & 0x7ff) << 16;
+  i32[IMAGE + 2] = i32[FPU_IP >> 2] as number;
+  i32[IMAGE + 3] = (i32[FPU_CS >> 2] as number) & 0xffff;
+  i32[IMAGE + 4] = i32[FPU_DP >> 2] as number;
+  i32[IMAGE + 5] = (i32[FPU_DS >> 2] as number) & 0xffff;
+  i32[IMAGE + 6] = count === WRITTEN ? i32[MXCSR >> 2] as number : 0;
+  i32[IMAGE + 7] = count === WRITTEN ? i32[MXCSR_MASK >> 2] as number : 0;
+  for (let i = 0; i < 8; i++) {
+    const from = (FPU_REGISTERS >> 2) + ((top + i) & 7) * 4;
+    const to = IMAGE + (REGISTERS_AT >> 2) + i * 4;
+    i32[to] = i32[from] as number;
+    i32[to + 1] = i32[from + 1] as number;
+    i32[to + 2] = (i32[from + 2] as number) & 0xffff;
+    i32[to + 3] = 0;
+  }
+  u8.copyWithin(FPU_SCRATCH + XMM_AT, XMM, XMM + XMM_BYTES);
   if (host >= 0) {
-    u8.set(bytes.subarray(0, count), host);
+    u8.copyWithin(host, FPU_SCRATCH, FPU_SCRATCH + count);
     return;
   }
   for (let i = 0; i < count; i += 4) {
-    core.memory.slowWrite((linear + i) | 0, 4, out.getInt32(i, true));
+    const value = i32[IMAGE + (i >> 2)] as number;
+    core.memory.slowWrite((linear + i) | 0, 4, value);
+    core.accessed?.((linear + i) | 0, 4, value, true);
   }
 };
 
 const fxrstor: Assist = (core, operands) => {
   const linear = image(core, operands, false);
-  for (let i = 0; i < FXSAVE_BYTES; i += 16) core.memory.probeRead((linear + i) | 0, 16);
-  const bytes = new Uint8Array(WRITTEN);
-  const data = new DataView(bytes.buffer);
+  const { i32, u8 } = core;
   const host = place(core, linear, FXSAVE_BYTES, false);
-  if (host >= 0) bytes.set(core.u8.subarray(host, host + WRITTEN));
+  if (host >= 0) u8.copyWithin(FPU_SCRATCH, host, host + WRITTEN);
   else {
+    for (let i = 0; i < FXSAVE_BYTES; i += 16) core.memory.probeRead((linear + i) | 0, 16);
     for (let i = 0; i < WRITTEN; i += 4) {
-      data.setInt32(i, core.memory.slowRead((linear + i) | 0, 4), true);
+      const value = core.memory.slowRead((linear + i) | 0, 4);
+      i32[IMAGE + (i >> 2)] = value;
+      core.accessed?.((linear + i) | 0, 4, value, false);
     }
   }
-  const { i32, u8 } = core;
   const withSse = (core.cr4 & CR4_OSFXSR) !== 0;
-  const control = data.getInt32(24, true);
+  const control = i32[IMAGE + 6] as number;
   if (withSse && control & ~(i32[MXCSR_MASK >> 2] as number)) core.raise(GP_VECTOR, 0);
-  setControlAndStatus(core, data.getUint16(0, true), data.getUint16(2, true));
+  const head = i32[IMAGE] as number;
+  setControlAndStatus(core, head & 0xffff, head >>> 16);
   const top = i32[FPU_TOP >> 2] as number;
-  i32[FPU_TAG >> 2] = data.getUint8(4);
-  i32[FPU_OPCODE >> 2] = data.getUint16(6, true) & 0x7ff;
-  i32[FPU_IP >> 2] = data.getInt32(8, true);
-  i32[FPU_CS >> 2] = data.getUint16(12, true);
-  i32[FPU_DP >> 2] = data.getInt32(16, true);
-  i32[FPU_DS >> 2] = data.getUint16(20, true);
+  const tags = i32[IMAGE + 1] as number;
+  i32[FPU_TAG >> 2] = tags & 0xff;
+  i32[FPU_OPCODE >> 2] = (tags >>> 16) & 0x7ff;
+  i32[FPU_IP >> 2] = i32[IMAGE + 2] as number;
+  i32[FPU_CS >> 2] = (i32[IMAGE + 3] as number) & 0xffff;
+  i32[FPU_DP >> 2] = i32[IMAGE + 4] as number;
+  i32[FPU_DS >> 2] = (i32[IMAGE + 5] as number) & 0xffff;
   for (let i = 0; i < 8; i++) {
-    const at = REGISTERS_AT + i * 16;
-    u8.set(bytes.subarray(at, at + 10), FPU_REGISTERS + ((top + i) & 7) * 16);
+    const from = IMAGE + (REGISTERS_AT >> 2) + i * 4;
+    const to = (FPU_REGISTERS >> 2) + ((top + i) & 7) * 4;
+    i32[to] = i32[from] as number;
+    i32[to + 1] = i32[from + 1] as number;
+    i32[to + 2] = (i32[from + 2] as number) & 0xffff;
   }
   if (!withSse) return;
   i32[MXCSR >> 2] = control;
-  u8.set(bytes.subarray(XMM_AT, WRITTEN), XMM);
+  u8.copyWithin(XMM, FPU_SCRATCH + XMM_AT, FPU_SCRATCH + WRITTEN);
 };
 
 /** MASKMOVQ, MASKMOVDQU: bytes of `reg` for which bit 7 of `rm`'s byte is set go to DS:EDI. */

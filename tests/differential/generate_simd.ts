@@ -136,6 +136,7 @@ function simdInstruction(p: Pattern, d: Draft, data: SimdData, out: number[]): A
       : wide
       ? dataAddress(random, size, aligned)
       : 0x5000 + (random.below(0x1fe0) & (aligned ? ~15 : ~0));
+    d.target = target;
     memoryOperand(d, reg, target, wide, out);
     const bytes = data.vector(random).slice(0, Math.min(size, 16));
     // Mostly the valid bits of MXCSR.
@@ -188,12 +189,16 @@ export function simdCase(p: Pattern, random: Random, data: SimdData = INTEGERS):
 }
 /** The same in segments that are not flat. */
 export function segmentedSimdCase(p: Pattern, random: Random, data: SimdData = INTEGERS): TestCase {
-  const d = draft(random);
-  const segments = randomSegments(random);
-  d.code16 = segments[1] === CODE16;
-  const out: number[] = [];
-  const made = complete(p, d, out, data, simdInstruction(p, d, data, out));
-  return { ...made, name: `segmented … ${made.name}`, segments };
+  for (;;) {
+    const d = draft(random);
+    const segments = randomSegments(random);
+    d.code16 = segments[1] === CODE16;
+    const out: number[] = [];
+    const made = complete(p, d, out, data, simdInstruction(p, d, data, out));
+    // Which of #AC, #GP and #SS goes first for a misaligned image beyond a limit, silicon decides by the address.
+    if (placeOf(p)?.size === STATE_BYTES && ((d.target ?? 0) & 15) !== 0) continue;
+    return { ...made, name: `segmented … ${made.name}`, segments };
+  }
 }
 /** A case of several instructions, each of one of the patterns. */
 export function simdSequence(
