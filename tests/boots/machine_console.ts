@@ -7,8 +7,8 @@ import { FileDisk, hostTime } from "../../devices/host/mod.ts";
 import { Machine } from "../../devices/mod.ts";
 import type { GuestConsole, QemuOptions } from "./console_session.ts";
 
-/** Boots our machine with COM1 as the console; the guest writes to the disk. */
-export function machineConsole(options: QemuOptions): GuestConsole {
+/** Boots our machine, or one with another processor, with COM1 as the console; the guest writes to the disk. */
+export function machineConsole(options: QemuOptions & { model?: "p4" | undefined }): GuestConsole {
   const disk = new FileDisk(options.disk, { readOnly: false });
   const end = new AbortController();
   let machine: Machine;
@@ -21,6 +21,7 @@ export function machineConsole(options: QemuOptions): GuestConsole {
         serial: (bytes) => controller.enqueue(bytes),
         clock: "wall",
         host: hostTime,
+        ...(options.model === undefined ? {} : { cpu: options.model }),
       });
       machine.loadKernel(Deno.readFileSync(options.kernel), options.commandLine);
       running = machine.run({ signal: end.signal }).finally(() => {

@@ -12,9 +12,13 @@ const root = new URL("../../", import.meta.url);
 const DISK_BYTES = 8 << 20;
 
 /** Runs a command of the host; not a success where there is none of that name. */
-export function runHost(command: string, args: string[]): { success: boolean; text: string } {
+export function runHost(
+  command: string,
+  args: string[],
+  env: Readonly<Record<string, string>> = {},
+): { success: boolean; text: string } {
   try {
-    const result = new Deno.Command(command, { args }).outputSync();
+    const result = new Deno.Command(command, { args, env }).outputSync();
     return { success: result.success, text: new TextDecoder().decode(result.stdout) };
   } catch {
     return { success: false, text: "" };
@@ -53,14 +57,15 @@ function writeDisk(path: string, program: Uint8Array): void {
 }
 
 /**
- * What the program prints as process 1 from `first` on to the line `last`; without a `cpu` of QEMU on our machine.
+ * What the program prints as process 1 from `first` on to the line `last`; without a `cpu` of QEMU on our machine, a Pentium 4
+ * where `model` says so.
  */
 export async function bootProgram(
   folder: string,
   program: string,
-  options: { cpu?: string | undefined; first: string; last: string },
+  options: { cpu?: string | undefined; model?: "p4"; first: string; last: string },
 ): Promise<string> {
-  const { cpu, first, last } = options;
+  const { cpu, model, first, last } = options;
   writeDisk(`${folder}/disk.img`, Deno.readFileSync(program));
   const guest = {
     kernel: `${folder}/kernel`,
@@ -68,7 +73,7 @@ export async function bootProgram(
     commandLine: "root=/dev/hda init=/program console=ttyS0",
   };
   const session = new ConsoleSession(
-    cpu === undefined ? machineConsole(guest) : qemuConsole({ ...guest, cpu }),
+    cpu === undefined ? machineConsole({ ...guest, model }) : qemuConsole({ ...guest, cpu }),
   );
   try {
     await session.ended(60_000);
