@@ -23,6 +23,7 @@ export function machineOptions(command: Command): Command {
     )
     .option("--append <text>", 'more of the kernel\'s command line, like "init=/bin/bash"')
     .option("--ram <size>", "memory of the machine, like 64M", "128M")
+    .option("--no-apic", "a machine without local APIC and I/O APIC: interrupts by the 8259A alone")
     .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
     .option(
       "--plugin <file>",
@@ -74,6 +75,7 @@ interface BootOptions {
   readonly symbols?: string;
   readonly append?: string;
   readonly ram: string;
+  readonly apic: boolean;
   readonly snapshot?: boolean;
   readonly plugin: string[];
   readonly cache: string;
@@ -93,6 +95,7 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
     symbols: options.symbols,
     append: options.append,
     ramBytes: parseSize(options.ram),
+    apic: options.apic,
     snapshot: options.snapshot ?? false,
     clock,
     plugins: options.plugin,

@@ -52,6 +52,7 @@ interface ProfileOptions {
   readonly symbols?: string;
   readonly append?: string;
   readonly ram: string;
+  readonly apic: boolean;
   readonly plugin: string[];
   readonly cache: string;
   readonly output?: string;
@@ -87,6 +88,7 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
     symbols: options.symbols,
     append: options.append,
     ramBytes: parseSize(options.ram),
+    apic: options.apic,
     snapshot: true,
     clock: "virtual",
     plugins: options.plugin,

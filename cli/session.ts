@@ -38,6 +38,8 @@ export interface SessionOptions {
   readonly symbols?: string | undefined;
   readonly append: string | undefined;
   readonly ramBytes: number;
+  /** Whether there are a local APIC and an I/O APIC. */
+  readonly apic: boolean;
   readonly snapshot: boolean;
   readonly clock: "virtual" | "wall";
   /** Plugins as the command line names them. */
@@ -90,6 +92,7 @@ export class Session implements Disposable {
         : givenSymbols(readGiven(options.symbols, "symbols"), options.symbols);
       const machine = new Machine({
         ramBytes: options.ramBytes,
+        apic: options.apic,
         disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
         serial: options.serial,
         debug: (bytes) => say(new TextDecoder().decode(bytes)),

@@ -19,6 +19,9 @@ export const SIGNATURE = 0x673;
 export const FEATURES: number = [0, 2, 3, 4, 5, 8, 11, 12, 13, 15, 16, 23, 24, 25]
   .reduce((bits, bit) => bits | (1 << bit), 0);
 
+/** The local APIC is on the chip and not switched off by its MSR (SDM vol. 3A §11.4.3). */
+const FEATURE_APIC = 1 << 9;
+
 const cpuid: Assist = (core) => {
   const set = (a: number, b: number, c: number, d: number): void => {
     core.setGpr(EAX, a);
@@ -29,7 +32,7 @@ const cpuid: Assist = (core) => {
   const leaf = core.gpr(EAX) >>> 0;
   // "GenuineIntel" in EBX, EDX, ECX.
   if (leaf === 0) set(2, 0x756e6547, 0x6c65746e, 0x49656e69);
-  else if (leaf === 1) set(SIGNATURE, 0, 0, FEATURES);
+  else if (leaf === 1) set(SIGNATURE, 0, 0, FEATURES | (apicEnabled(core) ? FEATURE_APIC : 0));
   // Leaves beyond the last read as the last: TLBs, 16 KiB L1, 512 KiB L2.
   else set(0x03020101, 0, 0, 0x0c040843);
 };
@@ -66,6 +69,7 @@ const rdpmc: Assist = (core) => core.raise(VECTOR.GP, 0);
 // ---- model-specific registers ---------------------------------------------------------------------
 
 const MSR = {
+  APIC_BASE: 0x1b,
   TSC: 0x10,
   PLATFORM_ID: 0x17,
   EBL_CR_POWERON: 0x2a,
@@ -98,9 +102,31 @@ const SYSENTER: Readonly<Record<number, number>> = {
 /** PAT after RESET: WB WT UC- UC, twice. */
 const PAT_RESET = 0x00070406;
 
+/** IA32_APIC_BASE: FEE00000h, enabled, the bootstrap processor; the bits that can be written. */
+const APIC_BASE_RESET = 0xfee00900 | 0;
+const APIC_BASE_MASK = 0xfffff800 | 0;
+const APIC_BASE_ENABLE = 0x800;
+const BOOTSTRAP = 0x100;
+
+/** A board that hears of IA32_APIC_BASE has a local APIC. */
+function hasApic(core: Core): boolean {
+  return core.bus.apicBase !== undefined;
+}
+function apicEnabled(core: Core): boolean {
+  return hasApic(core) && ((core.i32[L.MSR_APIC_BASE >> 2] as number) & APIC_BASE_ENABLE) !== 0;
+}
+function setApicBase(core: Core, low: number, high: number): void {
+  // The P6 has 36 address bits; ours end at 32. Bit 8 tells, and is not written.
+  if ((low & ~(APIC_BASE_MASK | BOOTSTRAP)) !== 0 || high !== 0) core.raise(VECTOR.GP, 0);
+  const at = L.MSR_APIC_BASE >> 2;
+  core.i32[at] = (low & APIC_BASE_MASK) | ((core.i32[at] as number) & BOOTSTRAP);
+  core.bus.apicBase?.((core.i32[at] as number) >>> 0);
+}
+
 /** Sets the MSRs to their values after RESET. */
 export function resetMsrs(core: Core): void {
   core.i32.fill(0, L.MSR_SYSENTER_CS >> 2, (L.MSR_MISC >> 2) + 2);
+  if (hasApic(core)) core.i32[L.MSR_APIC_BASE >> 2] = APIC_BASE_RESET;
   const at = L.MSR_MEMORY_TYPES >> 2;
   core.i32.fill(0, at, at + 2 * MEMORY_TYPES.length);
   const pat = at + 2 * MEMORY_TYPES.indexOf(0x277);
@@ -120,7 +146,9 @@ const rdmsr: Assist = (core) => {
     high = core.i32[(L.MSR_MEMORY_TYPES >> 2) + 2 * memoryType + 1] as number;
   } else if (sysenter !== undefined) low = core.i32[sysenter >> 2] as number;
   else if (number === MSR.TSC) ({ low, high } = timestamp(core));
-  else if (number === MSR.MTRR_CAP) low = MTRR_CAP_VALUE;
+  else if (number === MSR.APIC_BASE && hasApic(core)) {
+    low = core.i32[L.MSR_APIC_BASE >> 2] as number;
+  } else if (number === MSR.MTRR_CAP) low = MTRR_CAP_VALUE;
   else if (number === MSR.DEBUG_CONTROL) low = core.i32[L.MSR_MISC >> 2] as number;
   else if (
     number !== MSR.PLATFORM_ID && number !== MSR.EBL_CR_POWERON && number !== MSR.BIOS_SIGNATURE
@@ -141,6 +169,7 @@ const wrmsr: Assist = (core) => {
     core.i32[(L.MSR_MEMORY_TYPES >> 2) + 2 * memoryType + 1] = high;
   } else if (sysenter !== undefined) core.i32[sysenter >> 2] = low;
   else if (number === MSR.TSC) setTimestamp(core, low, high);
+  else if (number === MSR.APIC_BASE && hasApic(core)) setApicBase(core, low, high);
   else if (number === MSR.DEBUG_CONTROL) core.i32[L.MSR_MISC >> 2] = low & 0x7f;
   else if (
     number !== MSR.BIOS_SIGNATURE && number !== MSR.BIOS_UPDATE && number !== MSR.EBL_CR_POWERON

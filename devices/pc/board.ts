@@ -40,6 +40,9 @@ import { ACPI_COMMAND, ADDRESS, IRQ, SMI_COMMAND_PORT } from "./places.ts";
 
 /** No byte on COM1 takes longer than at this speed. */
 const SERIAL_BAUD = 115_200;
+/** Addresses without RAM of their own. */
+const ADAPTERS_START = 0xa0000;
+const ADAPTERS_END = 0x100000;
 /** Bit of a PCI command register. */
 const BUS_MASTER = 0x04;
 
@@ -61,6 +64,8 @@ export interface BoardOptions {
   readonly intr: Wire;
   /** The CPU's NMI, one edge. Default: it has none. */
   readonly nmi?: () => void;
+  /** Takes a page (4 KiB) from the RAM for the bus, or gives it back: the guest put the local APIC there. */
+  readonly cover?: (page: number, covered: boolean) => void;
   /** Local APIC and I/O APIC, with so many local vectors (4 Pentium, 5 P6, 6 Pentium 4); default: there are none. */
   readonly apic?: { readonly entries: 4 | 5 | 6 };
   /** The gate of address line 20 opens or shuts. */
@@ -281,15 +286,7 @@ export class Board {
       ready: () => io.retry(),
       moved: (base) => {
         remove?.();
-        remove = base === undefined ? undefined : this.addresses.overlay({
-          name: "local APIC",
-          first: base,
-          count: LOCAL_APIC_BYTES,
-          get registers() {
-            return local;
-          },
-          widest: 4,
-        });
+        remove = base === undefined ? undefined : this.#placeLocalApic(base, () => local, options);
       },
       entries: options.apic.entries,
     });
@@ -299,6 +296,26 @@ export class Board {
       high: 0xf << FIRST_PCI_PIN, // PCI interrupts are active low
     });
     return { local, io };
+  }
+
+  /** Puts the local APIC's page over whatever is there; returns what takes it away. */
+  #placeLocalApic(base: number, local: () => LocalApic, options: BoardOptions): () => void {
+    const remove = this.addresses.overlay({
+      name: "local APIC",
+      first: base,
+      count: LOCAL_APIC_BYTES,
+      get registers() {
+        return local();
+      },
+      widest: 4,
+    });
+    // Adapters and ROMs below 1 MiB are the bus's already, or the chip set's to route: QUIRK(apic page).
+    const isRam = base < options.memory.size && (base < ADAPTERS_START || base >= ADAPTERS_END);
+    if (isRam) options.cover?.(base, true);
+    return () => {
+      remove();
+      if (isRam) options.cover?.(base, false);
+    };
   }
 
   #createHpet(clock: Clock, replaced: readonly [Switch, Switch]): Hpet {

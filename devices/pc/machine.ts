@@ -22,6 +22,7 @@ import { type AcpiFiles, createAcpi } from "./acpi/tables.ts";
 import { Board } from "./board.ts";
 import { loadKernel } from "./boot.ts";
 import { describeMachine, startChips } from "./firmware.ts";
+import { LOCAL_APIC_BYTES } from "../interrupt/local_apic.ts";
 import type { InitialRamDisk, LinuxOptions } from "./linux_boot.ts";
 
 const DEFAULT_RAM_BYTES = 128 << 20;
@@ -159,6 +160,10 @@ export class Machine {
       timeMs: options.seedTimeMs ?? DEFAULT_TIME_MS,
       intr: new Wire((high) => cpu.setInterruptLine(high)),
       nmi: () => cpu.nmi(),
+      cover: (page, covered) => {
+        const side = covered ? "bus" : "ram";
+        cpu.memory.route(page, page + LOCAL_APIC_BYTES, { read: side, write: side });
+      },
       a20: (open) => cpu.setA20(open),
       ...(apic ? { apic: { entries: 5 } } : {}),
       resetLine: () => this.#end({ type: "reset" }),

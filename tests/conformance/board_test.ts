@@ -63,6 +63,7 @@ function board() {
     serial: () => {},
     debug: () => {},
     timeMs: 0,
+    a20: () => {},
     intr: new Wire(),
     apic: { entries: 5 },
     resetLine: () => ends.push("reset"),

@@ -86,7 +86,7 @@ export function dsdtBody(options: AcpiOptions): Aml {
       ),
       ...links(),
       hpet(),
-      motherboard(options),
+      motherboard(),
     ),
   ].flat();
 }
@@ -216,16 +216,12 @@ function hpet(): Aml {
   );
 }
 
-/** What no driver owns but is taken. */
-function motherboard({ apic }: AcpiOptions): Aml {
+/** What no driver owns but is taken. The APICs' addresses are in the MADT. */
+function motherboard(): Aml {
   const taken = [io(POWER_BASE, 0x40), io(0x80, 1), io(0x92, 1), io(SMI_COMMAND_PORT, 2)];
-  const apics = [
-    fixedMemory(ADDRESS.ioApic, 0x1000, true),
-    fixedMemory(ADDRESS.localApic, 0x1000, true),
-  ];
   return device(
     "BORD",
     name("_HID", eisaId("PNP0C02")),
-    name("_CRS", resources(...taken, ...(apic ? apics : []))),
+    name("_CRS", resources(...taken)),
   );
 }
