@@ -6,8 +6,10 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { MemoryDisk } from "../bus/block.ts";
 import { loadKernel } from "./boot.ts";
 import { BootError, type BootTarget, type EntryState, usableEnd } from "./boot_target.ts";
+import { Machine } from "./machine.ts";
 
 const MIB = 1 << 20;
 const SETUP_SECTORS = 3;
@@ -168,4 +170,32 @@ Deno.test("whatever a setup header says, the kernel loads or a BootError tells w
     ),
     { numRuns: 400, seed: 1 },
   );
+});
+
+Deno.test("Machine.reboot() enters a bzImage again, with firmware's state around it", async () => {
+  const kernel = bzImage(0x20f, (view) => {
+    view.setUint32(0x258, MIB, true);
+    view.setUint32(0x230, 4096, true);
+  });
+  kernel.set(
+    [
+      ...[0xff, 0x05, 0x00, 0x05, 0x00, 0x00], // inc dword [500h]
+      ...[0x81, 0xbe, 0x02, 0x02, 0x00, 0x00, 0x48, 0x64, 0x72, 0x53], // cmp dword [esi + 202h], "HdrS"
+      ...[0x75, 0x04], // jne: halt
+      ...[0xb0, 0xfe, 0xe6, 0x64], // reset by the keyboard controller
+      0xf4,
+    ],
+    (SETUP_SECTORS + 1) * 512,
+  );
+  const machine = new Machine({ ramBytes: 16 * MIB, disks: [new MemoryDisk(new Uint8Array(512))] });
+  machine.loadKernel(kernel, "");
+  for (let boots = 1; boots <= 3; boots++) {
+    assert.deepEqual(await machine.run({ instructions: 100 }), { type: "reset" });
+    const memory = new DataView(machine.cpu.memory.read(0, 0x600).buffer);
+    assert.equal(memory.getUint32(0x500, true), boots);
+    assert.equal(memory.getUint16(0x40e, true) * 16, memory.getUint16(0x413, true) * 1024);
+    assert.equal(memory.getUint8(0x475), 1, "disks");
+    machine.cpu.memory.write(0x10000, new Uint8Array(0x20000).fill(0xcc));
+    machine.reboot();
+  }
 });

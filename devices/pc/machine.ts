@@ -19,6 +19,7 @@ import type { Ps2Mouse } from "../input/ps2_mouse.ts";
 import type { Ns16550a } from "../serial/ns16550a.ts";
 import { installAcpi } from "./acpi/install.ts";
 import { type AcpiFiles, createAcpi } from "./acpi/tables.ts";
+import { writeBiosData } from "./bios_data.ts";
 import { Board } from "./board.ts";
 import { loadKernel } from "./boot.ts";
 import { describeMachine, startChips } from "./firmware.ts";
@@ -232,6 +233,8 @@ export class Machine {
   #enterKernel(): void {
     if (this.#kernel === undefined) return;
     const { file, options } = this.#kernel;
+    const disks = (this.#options.disks ?? []).filter((disk) => disk !== undefined).length;
+    writeBiosData(this.cpu.memory, { disks });
     loadKernel(this.cpu, file, { ...options, ...installAcpi(this.cpu.memory, this.acpi) });
   }
 

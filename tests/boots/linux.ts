@@ -160,7 +160,7 @@ if [ -f /script ]; then
   echo "${BEGIN}"
   sh /script 2>&1
   echo "${END}"
-  sync
+  sync; sleep 1 # what the console has yet to send
   mount -o remount,ro / 2>/dev/null
   $end -f
 fi
