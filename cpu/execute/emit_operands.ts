@@ -135,7 +135,7 @@ export class OperandEmitter {
    */
   read64(index: number): this {
     const operand = this.operand(index);
-    if (operand.kind === "register") this.#register(index).f.memory("i64.load");
+    if (operand.kind === "register") this.registerAddress(index).f.memory("i64.load");
     else this.readLinear(this.linear(index, 8, false), 8);
     return this;
   }
@@ -145,9 +145,9 @@ export class OperandEmitter {
     if (operand.kind !== "register") {
       return this.writeLinear(this.linear(index, 8, true), 8, value);
     }
-    this.#register(index).f.get(value).memory("i64.store");
+    this.registerAddress(index).f.get(value).memory("i64.store");
     // SDM vol. 3A §12.2: bits 64–79 of the x87 register become ones.
-    if (operand.file === "mmx") this.#register(index).f.i32(0xffff).memory("i32.store16", 8);
+    if (operand.file === "mmx") this.registerAddress(index).f.i32(0xffff).memory("i32.store16", 8);
     return this;
   }
   /**
@@ -159,12 +159,12 @@ export class OperandEmitter {
     const { f } = this;
     const size: number = operand.size;
     if (operand.kind === "register") {
-      this.#register(index);
+      this.registerAddress(index);
       f.vectorMemory(operand.file === "mmx" ? "v128.load64_zero" : "v128.load");
       return this;
     }
     if (size === 16) {
-      const linear = this.#vectorLinear(index, false);
+      const linear = this.vectorLinear(index, false);
       return this.readVectorLinear(linear);
     }
     const linear = this.linear(index, size, false);
@@ -181,21 +181,24 @@ export class OperandEmitter {
     const size: number = operand.size;
     if (size === 16) {
       if (operand.kind !== "register") {
-        return this.writeVectorLinear(this.#vectorLinear(index, true), value);
+        return this.writeVectorLinear(this.vectorLinear(index, true), value);
       }
-      this.#register(index).f.get(value).vectorMemory("v128.store");
+      this.registerAddress(index).f.get(value).vectorMemory("v128.store");
       return this;
     }
     const low = this.local(I64);
     this.f.get(value).lane("i64x2.extract_lane", 0).set(low);
     return this.write64(index, low);
   }
-  /** Pushes the address of operand `index`, a register that the form does not fix. */
-  #register(index: number): this {
-    return this.field(index === 0 ? RECORD.A : RECORD.B);
+  /** Pushes the place of operand `index`, a register, in linear memory. */
+  registerAddress(index: number): this {
+    const { fixed } = this.operand(index);
+    if (fixed === undefined) this.field(index === 0 ? RECORD.A : RECORD.B);
+    else this.f.i32(fixed);
+    return this;
   }
   /** The linear address of a 16-byte operand, after the check of its alignment (attribute A). */
-  #vectorLinear(index: number, write: boolean): number {
+  protected vectorLinear(index: number, write: boolean): number {
     const { aligned, kind } = this.operand(index);
     if (aligned !== true) return this.linear(index, 16, write);
     if (kind === "segmented") return this.alignedLinear(write);

@@ -141,15 +141,16 @@ function mask(name: VectorOperation): Semantics {
   };
 }
 
-/** Pushes the address of the 16-bit element that the immediate chooses in the register of a record field. */
-function element(x: Emitter, field: number): WasmFunction {
-  return x.field(field).field(RECORD.IMMEDIATE).f.i32(isMmx(x) ? 3 : 7).and().i32(1).shl().add();
+/** Pushes the address of the 16-bit element that the immediate chooses in register operand `index`. */
+function element(x: Emitter, index: number): WasmFunction {
+  return x.registerAddress(index).field(RECORD.IMMEDIATE).f.i32(isMmx(x) ? 3 : 7).and().i32(1).shl()
+    .add();
 }
 const extractWord: Semantics = {
   emit(x): void {
     begin(x);
     const value = x.local();
-    element(x, RECORD.B).memory("i32.load16_u").set(value);
+    element(x, 1).memory("i32.load16_u").set(value);
     commit(x);
     x.write(0, value);
   },
@@ -160,7 +161,7 @@ const insertWord: Semantics = {
     const value = x.local();
     x.read(1).f.set(value);
     commit(x);
-    element(x, RECORD.A).get(value).memory("i32.store16");
+    element(x, 0).get(value).memory("i32.store16");
     if (isMmx(x)) {
       // Writing any part sets the exponent bits.
       const whole = x.local(I64);

@@ -10,18 +10,14 @@ import { I64, V128 } from "../execute/wasm.ts";
 import { RECORD } from "../state/layout.ts";
 import { begin, commit, sse, sseWithMmx } from "./guard.ts";
 
-/** Pushes the address of register operand `index`. */
-function address(x: Emitter, index: number): Emitter {
-  return x.field(index === 0 ? RECORD.A : RECORD.B);
-}
 /** Stores an i64 local in register operand 0 at 8 × `half`. */
 function storeHalf(x: Emitter, half: number, value: number): void {
-  address(x, 0).f.get(value).memory("i64.store", 8 * half);
+  x.registerAddress(0).f.get(value).memory("i64.store", 8 * half);
 }
 /** Writes an i64 local to XMM register operand 0, zeros above. */
 function storeExtended(x: Emitter, value: number): void {
   storeHalf(x, 0, value);
-  address(x, 0).f.i64(0n).memory("i64.store", 8);
+  x.registerAddress(0).f.i64(0n).memory("i64.store", 8);
 }
 
 const vector: Semantics = sse((x) => {
@@ -97,7 +93,7 @@ const low: Semantics = sse((x) => {
 const high: Semantics = sse((x) => {
   const value = x.local(I64);
   if (x.isMemory(0)) {
-    address(x, 1).f.memory("i64.load", 8).set(value);
+    x.registerAddress(1).f.memory("i64.load", 8).set(value);
     x.write64(0, value);
   } else {
     x.read64(1).f.set(value);
@@ -108,7 +104,7 @@ const high: Semantics = sse((x) => {
 function acrossHalves(from: number): Semantics {
   return sse((x) => {
     const value = x.local(I64);
-    address(x, 1).f.memory("i64.load", 8 * from).set(value);
+    x.registerAddress(1).f.memory("i64.load", 8 * from).set(value);
     storeHalf(x, 1 - from, value);
   });
 }
