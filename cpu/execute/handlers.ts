@@ -409,7 +409,9 @@ function isHot({ operation, operands, operandSize, flat }: Form): boolean {
 
 /** Operations outside the loop of which the flat forms of memory operands are made too. */
 const FLAT: ReadonlySet<string> = new Set(
-  "movups movq movd movss movsd fld.memory fst.memory fstp.memory fild".split(" "),
+  ("movups movq movd movss movsd fld.memory fst.memory fstp.memory fild addss subss mulss divss addsd subsd mulsd " +
+    "divsd addps subps mulps addpd subpd mulpd comiss ucomiss comisd ucomisd cvtsi2sd cvtss2sd cvttsd2si")
+    .split(" "),
 );
 
 /** One-byte encodings of one register, which compilers use most. */
