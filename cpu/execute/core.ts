@@ -88,6 +88,8 @@ export class Core {
   /** Hears of the data accesses of assists while the instruction is traced. */
   accessed: ((linear: number, size: number, value: number, write: boolean) => void) | undefined =
     undefined;
+  /** Physical addresses of 36 bits in 4 MiB pages (PSE-36). */
+  extendedAddresses = true;
   /** Set by a triple fault. */
   shutdown = false;
   /** CS of the last code that was not flat: what was found under the present epoch was found with it. */

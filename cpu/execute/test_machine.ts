@@ -192,6 +192,7 @@ function flatMemory(core: Core): MemoryUnit {
     isRam: () => true,
     hostOf: (physical) => L.RAM_BASE + physical,
     setA20: () => {},
+    loadPointers: () => {},
     readPhysical8: (physical) => core.u8[L.RAM_BASE + physical] as number,
     flush() {},
     flushLocal() {},

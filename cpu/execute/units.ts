@@ -103,6 +103,8 @@ export interface MemoryUnit {
   setA20(open: boolean): void;
   /** Reads a byte of physical memory, RAM or bus. */
   readPhysical8(physical: number): number;
+  /** Loads PAE's four pointers from the table that CR3 would name; #GP(0) for reserved bits. */
+  loadPointers(cr3: number): void;
   /** Empties the TLB: paging switched. */
   flush(): void;
   /** Empties the TLB but for global pages: CR3 loaded. */

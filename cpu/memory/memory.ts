@@ -104,6 +104,9 @@ export class Memory implements MemoryUnit {
     return this.physical.read8(physical);
   }
 
+  loadPointers(cr3: number): void {
+    this.#walker.loadPointers(cr3);
+  }
   /** The gate of address line 20 (SDM vol. 3A §8.7.13.4, A20M#): shut, bit 20 of physical addresses is 0. */
   setA20(open: boolean): void {
     const mask = open ? -1 : ~0x100000;

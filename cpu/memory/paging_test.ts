@@ -100,7 +100,15 @@ Deno.test("4 MiB pages need CR4.PSE; their reserved bits fault with RSVD", () =>
   system.poke32(0x7010, 0xbeef);
   assert.equal(system.memory.slowRead(0x407010, 4), 0xbeef);
   assert.equal(system.peek32(at) & A, A);
+  system.poke32(at, 0x20000 | 0x80 | P | RW | US);
+  system.memory.invalidate(0x400000);
+  assert.deepEqual(read(system, 0x407010), fault(14, 9, 0x407010));
+  // PSE-36: bits 16:13 are address bits 35:32, where this machine has nothing.
   system.poke32(at, 0x2000 | 0x80 | P | RW | US);
+  system.memory.invalidate(0x400000);
+  assert.equal(read(system, 0x407010), undefined);
+  assert.equal((system.memory.probe(0x407010) & ~0xfff) >>> 0, 0xfefff000);
+  system.core.extendedAddresses = false;
   system.memory.invalidate(0x400000);
   assert.deepEqual(read(system, 0x407010), fault(14, 9, 0x407010));
 });

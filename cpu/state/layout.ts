@@ -116,6 +116,9 @@ export const MSR_APIC_BASE = 0x290;
 export const MSR_TSC_OFFSET = 0x298;
 export const MSR_MISC = 0x2a0;
 
+/** The four page-directory-pointer entries of PAE, two words each, as CR3 was loaded. */
+export const PDPTE = 0x2c0;
+
 /** x87: eight registers of 16 bytes each (10 used), physical numbers; then the words below. */
 export const FPU_REGISTERS = 0x300;
 export const FPU_CONTROL = 0x380;

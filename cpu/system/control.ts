@@ -18,11 +18,12 @@ const CR0_CD = 0x40000000;
 const CR0_PG = 0x80000000 | 0;
 /** PE MP EM TS ET NE WP AM NW CD PG. */
 const CR0_WRITABLE = 0xe005003f | 0;
-/** VME PVI TSD DE PSE PGE PCE OSFXSR OSXMMEXCPT. */
-const CR4_WRITABLE = 0x79f;
+/** VME PVI TSD DE PSE PAE PGE PCE OSFXSR OSXMMEXCPT. */
+const CR4_WRITABLE = 0x7bf;
 const CR4_DE = 0x8;
-/** PSE PGE: how page tables are read. */
-const CR4_PAGING = 0x90;
+const CR4_PAE = 0x20;
+/** PSE PAE PGE: how page tables are read. */
+const CR4_PAGING = 0xb0;
 
 /** Loads CR0 after its checks; flushes and recomputes what depends on it. */
 export function writeCr0(core: Core, wanted: number): void {
@@ -31,6 +32,10 @@ export function writeCr0(core: Core, wanted: number): void {
     core.raise(VECTOR.GP, 0);
   }
   const changed = value ^ core.cr0;
+  // PAE's pointers are loaded here, and where CR3 or CR4 change with paging on (SDM vol. 3A §4.4.1).
+  if (value & CR0_PG && core.cr4 & CR4_PAE && changed & (CR0_PG | CR0_CD | CR0_NW)) {
+    core.memory.loadPointers(core.i32[L.CR3 >> 2] as number);
+  }
   core.i32[L.CR0 >> 2] = value;
   if (changed & (CR0_PG | CR0_WP)) core.memory.flush();
   core.updateMode();
@@ -39,7 +44,10 @@ export function writeCr0(core: Core, wanted: number): void {
 
 /** Loads CR3; global pages stay in the TLB. */
 export function writeCr3(core: Core, value: number): void {
-  core.i32[L.CR3 >> 2] = value & 0xfffff018;
+  // Bits that are reserved or ignored read as zero; with PAE the table is aligned to 32 bytes.
+  const loaded = value & (core.cr4 & CR4_PAE ? 0xfffffff8 : 0xfffff018);
+  if (core.cr4 & CR4_PAE && core.cr0 < 0) core.memory.loadPointers(loaded);
+  core.i32[L.CR3 >> 2] = loaded;
   core.memory.flushLocal();
   core.report.controlRegister?.(3, value >>> 0);
 }
@@ -48,6 +56,9 @@ export function writeCr3(core: Core, value: number): void {
 export function writeCr4(core: Core, value: number): void {
   if (value & ~CR4_WRITABLE) core.raise(VECTOR.GP, 0);
   const changed = value ^ core.cr4;
+  if (core.cr0 < 0 && value & CR4_PAE && changed & CR4_PAGING) {
+    core.memory.loadPointers(core.i32[L.CR3 >> 2] as number);
+  }
   core.i32[L.CR4 >> 2] = value;
   if (changed & CR4_PAGING) core.memory.flush();
   core.report.controlRegister?.(4, value >>> 0);

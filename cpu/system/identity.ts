@@ -1,7 +1,7 @@
 /**
  * What processor this is: CPUID, model-specific registers, the time stamp counter.
  *
- * A Pentium III (family 6, model 7) without APIC and PAE. QUIRK(caches): MTRRs and PAT are storage.
+ * A Pentium III (family 6, model 7) without APIC. QUIRK(caches): MTRRs and PAT are storage.
  * Sources: SDM vol. 2 (CPUID, RDTSC, RDMSR), vol. 4 §2.21 (P6 MSRs), Intel AP-485 (CPUID of the P6 family).
  * @module
  */
@@ -15,8 +15,8 @@ const [EAX, ECX, EDX, EBX] = [0, 1, 2, 3] as const;
 
 /** Family 6, model 7, stepping 3. */
 export const SIGNATURE = 0x673;
-/** FPU DE PSE TSC MSR CX8 SEP MTRR PGE CMOV PAT MMX FXSR SSE. */
-export const FEATURES: number = [0, 2, 3, 4, 5, 8, 11, 12, 13, 15, 16, 23, 24, 25]
+/** FPU VME DE PSE TSC MSR PAE CX8 SEP MTRR PGE CMOV PAT PSE-36 MMX FXSR SSE. */
+export const FEATURES: number = [0, 1, 2, 3, 4, 5, 6, 8, 11, 12, 13, 15, 16, 17, 23, 24, 25]
   .reduce((bits, bit) => bits | (1 << bit), 0);
 
 /** The local APIC is on the chip and not switched off by its MSR (SDM vol. 3A §11.4.3). */
