@@ -1,11 +1,14 @@
 /**
  * Numeric programs in SSE2 say the same natively and as process 1 of our kernel, under QEMU and on our machine: in C
- * with processes and signal handlers that use the XMM registers at once, in Go and in Rust with threads.
+ * with processes and signal handlers that use the XMM registers at once, in Go and in Rust with threads. The one
+ * in C also under Debian's Linux on our machine.
  * Skipped where QEMU or the compiler for i386 is missing.
  *
  * @module
  */
 import assert from "node:assert/strict";
+import { writeInitramfs } from "./initramfs.ts";
+import { linuxPackage, runOurs } from "./linux.ts";
 import { bootProgram, hasTools, runHost, writeKernel } from "./program_boot.ts";
 
 const FIRST_LINE = "begin of the list\n";
@@ -76,5 +79,33 @@ Deno.test({
       });
     }
     await Deno.remove(folder, { recursive: true });
+  },
+});
+
+/** What Linux's boot and the program may take. */
+const LIMIT = 12e9;
+
+Deno.test({
+  name: "Debian's Linux gives SSE2 programs their registers and exceptions on our machine",
+  ignore: !hasTools,
+  fn() {
+    const image = linuxPackage("686");
+    // It has said why.
+    if (image === undefined) return;
+    const program = Deno.makeTempFileSync();
+    assert.ok(compile(LANGUAGES[0] as Language, program));
+    const initrd = writeInitramfs([
+      { path: "dev", kind: "folder" },
+      { path: "dev/console", kind: "character", major: 5, minor: 1 },
+      { path: "init", kind: "file", bytes: Deno.readFileSync(program), mode: 0o755 },
+    ]);
+    const run = { kernel: image.kernel, initrd, append: "console=ttyS0 quiet", limit: LIMIT };
+    const { text, reason } = runOurs({ ...run, model: "p4" });
+    assert.deepEqual(reason, { type: "power-off" });
+    const said = text.replaceAll("\r\n", "\n");
+    const begin = said.indexOf(FIRST_LINE);
+    const end = said.indexOf(LAST_LINE) + LAST_LINE.length;
+    assert.equal(said.slice(begin, end), runHost(program, []).text);
+    Deno.removeSync(program);
   },
 });

@@ -229,7 +229,12 @@ const STEP = 10_000_000;
 
 /** Runs on our machine until it turns itself off, resets, or has executed `limit` instructions. */
 export function runOurs(
-  run: LinuxRun & { readonly disk?: BlockBackend; readonly limit: number; readonly echo?: boolean },
+  run: LinuxRun & {
+    readonly disk?: BlockBackend;
+    readonly limit: number;
+    readonly echo?: boolean;
+    readonly model?: "p4";
+  },
 ): OurRun {
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;
@@ -239,6 +244,7 @@ export function runOurs(
   const machine = new Machine({
     ramBytes: (run.ramMiB ?? 128) << 20,
     disks: run.disk === undefined ? [] : [run.disk],
+    ...(run.model === undefined ? {} : { cpu: run.model }),
     serial: (bytes) => {
       text += decoder.decode(bytes, { stream: true });
       if (run.echo === true) Deno.stderr.writeSync(bytes);
