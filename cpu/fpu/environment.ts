@@ -6,6 +6,7 @@
  */
 import type { Assist, Assists, Operands } from "../execute/assist.ts";
 import type { Core } from "../execute/core.ts";
+import { AC } from "../state/flags.ts";
 import {
   CR0,
   FPU_CONTROL,
@@ -24,6 +25,8 @@ import { BUSY, ES, EXCEPTIONS } from "./status.ts";
 
 /** Control word after FNINIT: all exceptions masked, 64 bits, to nearest. */
 const INITIAL_CONTROL = 0x37f;
+const CR0_AM = 0x40000;
+const AC_VECTOR = 17;
 /** Bits of the control word that exist, and the one that is always 1. */
 const CONTROL_BITS = 0x1f3f;
 const CONTROL_ONE = 0x40;
@@ -140,18 +143,26 @@ function loadEnvironment(core: Core, operands: Operands, bytes: Uint8Array): voi
   i32[FPU_DS >> 2] = 0;
 }
 
+/** Linear address of an image; #AC where it is not aligned to its words (SDM vol. 3A Table 6-7). */
+function imageAddress(core: Core, operands: Operands, count: number, write: boolean): number {
+  const { segment, offset, operandSize } = operands;
+  const linear = core.linear(segment, offset, count, write);
+  if (core.cpl === 3 && core.cr0 & CR0_AM && core.eflags & AC && linear & (operandSize - 1)) {
+    core.raise(AC_VECTOR, 0);
+  }
+  return linear;
+}
 /** Reads guest memory; faults before anything has changed. */
-function readBytes(core: Core, { segment, offset }: Operands, count: number): Uint8Array {
-  const linear = core.linear(segment, offset, count, false);
+function readBytes(core: Core, operands: Operands, count: number): Uint8Array {
+  const linear = imageAddress(core, operands, count, false);
   const bytes = new Uint8Array(count);
   for (let i = 0; i < count; i++) bytes[i] = core.memory.slowRead((linear + i) | 0, 1);
   return bytes;
 }
-function writeBytes(core: Core, { segment, offset }: Operands, bytes: Uint8Array): void {
-  const linear = core.linear(segment, offset, bytes.length, true);
-  for (let i = 0; i < bytes.length; i += 14) {
-    core.memory.probeWrite((linear + i) | 0, Math.min(14, bytes.length - i));
-  }
+function writeBytes(core: Core, operands: Operands, bytes: Uint8Array): void {
+  const linear = imageAddress(core, operands, bytes.length, true);
+  core.memory.probeWrite(linear, 1);
+  core.memory.probeWrite((linear + bytes.length - 1) | 0, 1);
   for (const [i, byte] of bytes.entries()) core.memory.slowWrite((linear + i) | 0, 1, byte);
 }
 /** #NM only: these do not wait. */

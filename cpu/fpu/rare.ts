@@ -229,7 +229,7 @@ const DECIMAL_BYTES = 10;
 const loadDecimal: Assist = (core, operands) => {
   const o = begin(core);
   const { segment, offset } = operands;
-  core.linear(segment, offset, DECIMAL_BYTES, false);
+  core.memory.probeRead(core.linear(segment, offset, DECIMAL_BYTES, false), DECIMAL_BYTES);
   let value = 0n;
   const sign = core.read(segment, offset + DECIMAL_BYTES - 1, 1) >> 7;
   for (let i = DECIMAL_BYTES - 2; i >= 0; i--) {

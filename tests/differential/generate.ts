@@ -100,6 +100,8 @@ const M_BYTES: Readonly<Record<string, number>> = {
 };
 const SIZES: Readonly<Record<string, number>> = { b: 1, w: 2, d: 4, q: 8, t: 10 };
 const UNMAPPED = 0x40000000;
+/** EFLAGS.AC: misaligned accesses fault. */
+const AC = 0x40000;
 
 /** What instructions of one case share while it is built. */
 export interface Draft {
@@ -125,6 +127,7 @@ export function draft(random: Random, sequence = false): Draft {
   if (random.oneIn(16)) gpr[4] = REGIONS.stack.start + random.below(REGIONS.stack.bytes + 8);
   let eflags = 0x202 | (random.word() & 0x8d5);
   if (random.oneIn(6)) eflags |= 0x400;
+  if (random.oneIn(12)) eflags |= AC;
   return {
     random,
     gpr,
@@ -407,6 +410,8 @@ function prepare(
     case "pushSegment":
       // Processors since the P6 write two of the four bytes: the rest is left alone (SDM vol. 2, PUSH).
       d.patches.push({ address: (gpr[4] as number) - 4, bytes: new Uint8Array(4) });
+      // And so #AC asks for two bytes only.
+      d.eflags &= ~AC;
       break;
     case "popa":
       // Silicon has loaded some registers when the other page faults; we load none.

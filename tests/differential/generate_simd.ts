@@ -17,7 +17,6 @@ import {
 import { fpuState } from "./generate_x87.ts";
 import type { Random } from "./random.ts";
 
-const AC = 0x40000;
 const SIZES: Readonly<Record<string, number>> = { b: 1, w: 2, d: 4, v: 4, q: 8, x: 16 };
 /** Bytes of operands written M. */
 const STATE_BYTES = 512;
@@ -170,7 +169,6 @@ function complete(
     ...made,
     // Which fault an undefined opcode without its last bytes raises is the fetch's affair.
     eip: added.stray ? REGIONS.code.start + 0x400 : made.eip,
-    eflags: made.eflags | (random.oneIn(12) ? AC : 0),
     fpu: mmxState(random, data.vector),
     xmm: xmmState(random, data.vector),
     mxcsr: data.mxcsr(random) & 0xffff,
