@@ -7,7 +7,7 @@
  * Sources: SDM vol. 3A §7.3 (steps), Table 7-1 (checks), Table 7-2 (busy, NT, link), §6.12.2, §17.3.1.5 (T bit).
  * @module
  */
-import { NT, VM } from "../state/flags.ts";
+import { NT, RF, VM } from "../state/flags.ts";
 import { Fault, VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import type { Core } from "../execute/core.ts";
@@ -161,7 +161,8 @@ function loadTask(core: Core, ext: number): void {
   const { selectors } = image;
   const vm86 = (image.eflags & VM) !== 0;
   for (let i = 0; i < 8; i++) core.setGpr(i, image.registers[i] as number);
-  core.eflags = image.eflags;
+  // QUIRK(breakpoints): RF is dropped, there being none to resume from.
+  core.eflags = image.eflags & ~RF;
   core.eip = image.eip;
   core.cpl = vm86 ? 3 : (selectors[L.CS] as number) & 3;
   for (let segment = L.ES; segment <= L.GS; segment++) {

@@ -135,6 +135,19 @@ Deno.test("a write by a device drops the code that it hits", () => {
   assert.equal(machine.core.gpr(ECX), 1);
 });
 
+Deno.test("a store to any byte of an invalid code has it decoded again", () => {
+  const machine = testMachine();
+  // bound ecx, edi does not exist; bound ecx, [edi] does: the bounds are 0 and 0.
+  machine.core.setGpr(EDI, DATA);
+  machine.execute([0x62, 0xcf]);
+  machine.poke(CODE + 1, [0x0f]);
+  machine.core.eip = CODE;
+  machine.core.i32[L.HALTED >> 2] = 0;
+  machine.engine.run(10);
+  assert.deepEqual(machine.faults.map(({ vector }) => vector), [6]);
+  assert.equal(machine.core.eip, CODE + 3);
+});
+
 Deno.test("REP MOVSB restarts from the element that faulted", () => {
   const machine = testMachine();
   machine.core.setGpr(ESI, DATA);

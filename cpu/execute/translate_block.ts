@@ -21,6 +21,8 @@ import { type Handlers, SPECIAL } from "./handlers.ts";
 
 /** Longest block; REMAINING is a byte, and single blocks should not delay events much. */
 export const MAX_INSTRUCTIONS = 64;
+/** Bytes of the longest instruction. */
+const LENGTH_MAX = 15;
 /** Most hook records of one block; instrumentation beyond it is a mistake of the plugin. */
 const MAX_HOOKS = 512;
 
@@ -146,7 +148,7 @@ export class BlockTranslator {
       at += instruction.length;
       if (status <= 0 || instruction.entry?.ends === true || second !== -1 || at >= end) break;
     }
-    return this.#write(block, list, { eip, physical, mode, second, source, base });
+    return this.#write(block, list, { eip, physical, mode, second, source, base, limit });
   }
 
   #item(index: number): Decoded {
@@ -168,19 +170,26 @@ export class BlockTranslator {
       second: number;
       source: Uint8Array;
       base: number;
+      limit: number;
     },
   ): number {
     const { i32, u8 } = this.#core;
-    const { eip, physical, mode, second } = where;
+    const { eip, physical, mode, second, limit } = where;
     const count = list.length;
     const last = list[count - 1] as Decoded;
     const bytes = last.at + last.instruction.length;
+    // What makes a code invalid may be any byte of it: stores there must drop the block too.
+    let watched = bytes;
+    if (last.status <= 0) {
+      const room = second === -1 ? 0x1000 - ((physical + last.at) & 0xfff) : LENGTH_MAX;
+      watched = last.at + Math.min(LENGTH_MAX, room, limit - (last.eip >>> 0) + 1);
+    }
     const header = block >> 2;
     i32[header] = count;
     i32[header + 1] = eip;
     i32[header + 2] = physical;
     i32[header + 3] = mode;
-    i32[header + 4] = bytes;
+    i32[header + 4] = watched;
     i32[header + 5] = second;
     i32[header + 6] = 0;
     i32[header + 7] = 0;
