@@ -13,6 +13,7 @@ export type { Device, Registers, Saved, Width } from "./bus/device.ts";
 export type { ByteSink, HostTime } from "./bus/stream.ts";
 export { Wire } from "./bus/wire.ts";
 export { screenEscapes, screenText } from "./display/text_screen.ts";
+export type { BochsVbe } from "./display/bochs_vbe.ts";
 export type { TextScreen, Vga } from "./display/vga.ts";
 export type { Ps2Device } from "./input/ps2_port.ts";
 export type { CoprocessorError } from "./interrupt/coprocessor_error.ts";
@@ -32,6 +33,8 @@ export type { Mc146818 } from "./timer/mc146818.ts";
 export type { Ps2Keyboard } from "./input/ps2_keyboard.ts";
 export type { Ps2Mouse } from "./input/ps2_mouse.ts";
 export type { Key } from "./input/scan_codes.ts";
+export type { AcpiFiles } from "./pc/acpi/tables.ts";
+export type { FwCfg } from "./pc/fw_cfg.ts";
 export { Board, type BoardOptions } from "./pc/board.ts";
 export {
   findFileSystems,

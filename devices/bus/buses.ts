@@ -19,6 +19,8 @@ export interface Mapping {
   readonly registers: Registers;
   /** The widest access that it takes whole. Wider ones come as several, as an 8-bit ISA card sees them. */
   readonly widest: Width;
+  /** Takes unaligned accesses whole too; default false. */
+  readonly unaligned?: boolean;
 }
 
 const PORTS = 0x10000;
@@ -100,7 +102,7 @@ export class PortBus {
     if (size === 1) {
       return mapping === undefined ? 0xff : mapping.registers.read(port - mapping.first, 1) & 0xff;
     }
-    if ((port & (size - 1)) === 0) {
+    if ((port & (size - 1)) === 0 || mapping?.unaligned === true) {
       // Nothing at the first port: an 8-bit card may still answer at the next.
       if (mapping !== undefined && mapping.widest >= size) {
         return (mapping.registers.read(port - mapping.first, size) & ones(size)) >>> 0;
@@ -119,7 +121,8 @@ export class PortBus {
       mapping?.registers.write(port - mapping.first, 1, value & 0xff);
       return;
     }
-    if ((port & (size - 1)) === 0 && mapping !== undefined && mapping.widest >= size) {
+    const whole = (port & (size - 1)) === 0 || mapping?.unaligned === true;
+    if (whole && mapping !== undefined && mapping.widest >= size) {
       mapping.registers.write(port - mapping.first, size, (value & ones(size)) >>> 0);
       return;
     }
@@ -155,11 +158,12 @@ export class MemoryBus {
   }
 
   /**
-   * Maps registers where the guest asked for them, before all that is there; the last overlay wins. Returns what
-   * takes the mapping away again. The range is cut at 4 GiB.
+   * Maps registers where the guest asked for them: before all that is there, or behind it. Returns what takes the
+   * mapping away again. The range is cut at 4 GiB.
    */
-  overlay(mapping: Mapping): () => void {
-    this.#mappings.unshift(mapping);
+  overlay(mapping: Mapping, place: "before" | "behind" = "before"): () => void {
+    if (place === "before") this.#mappings.unshift(mapping);
+    else this.#mappings.push(mapping);
     return () => {
       const index = this.#mappings.indexOf(mapping);
       if (index >= 0) this.#mappings.splice(index, 1);

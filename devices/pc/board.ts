@@ -15,6 +15,7 @@ import type { Device, Registers, Saved, Width } from "../bus/device.ts";
 import type { ByteSink } from "../bus/stream.ts";
 import { Wire } from "../bus/wire.ts";
 import { DebugPort, ExitPort, PostPort } from "../debug/ports.ts";
+import { BochsVbe, FRAME_BUFFER_BYTES } from "../display/bochs_vbe.ts";
 import { Vga } from "../display/vga.ts";
 import { I8042 } from "../input/i8042.ts";
 import { SystemControlA } from "../input/port92.ts";
@@ -26,7 +27,14 @@ import { IO_APIC_BYTES, IoApic } from "../interrupt/io_apic.ts";
 import { LOCAL_APIC_BYTES, LocalApic } from "../interrupt/local_apic.ts";
 import { PicPair } from "../interrupt/pic_pair.ts";
 import { deviceFunction, PciConfiguration } from "../pci/host_bridge.ts";
-import { hostBridge, ideInterface, isaBridge, powerManagement } from "../pci/i440fx.ts";
+import {
+  displayController,
+  hostBridge,
+  ideInterface,
+  isaBridge,
+  powerManagement,
+  type Shadowing,
+} from "../pci/i440fx.ts";
 import type { PciFunction } from "../pci/function.ts";
 import { Piix4Pm } from "../power/piix4_pm.ts";
 import { Ns16550a } from "../serial/ns16550a.ts";
@@ -36,6 +44,7 @@ import { Hpet, HPET_BYTES } from "../timer/hpet.ts";
 import { I8254 } from "../timer/i8254.ts";
 import { Mc146818 } from "../timer/mc146818.ts";
 import { SystemControlB } from "../timer/system_control.ts";
+import { FW_CFG_PORTS, FwCfg } from "./fw_cfg.ts";
 import { ACPI_COMMAND, ADDRESS, IRQ, SMI_COMMAND_PORT } from "./places.ts";
 
 /** No byte on COM1 takes longer than at this speed. */
@@ -56,7 +65,7 @@ export interface BoardOptions {
   readonly disks: readonly (BlockBackend | undefined)[];
   /** Takes what COM1 sends. */
   readonly serial: ByteSink | undefined;
-  /** Takes what port E9h is given. */
+  /** Takes what ports E9h and 402h are given. */
   readonly debug: ByteSink | undefined;
   /** Time of the real-time clock at power-on, ms since 1970. */
   readonly timeMs: number;
@@ -68,6 +77,10 @@ export interface BoardOptions {
   readonly cover?: (page: number, covered: boolean) => void;
   /** Local APIC and I/O APIC, with so many local vectors (4 Pentium, 5 P6, 6 Pentium 4); default: there are none. */
   readonly apic?: { readonly entries: 4 | 5 | 6 };
+  /** The chip set shadows an area below 1 MiB, or no longer. Default: there is no ROM. */
+  readonly shadow?: (start: number, end: number, how: Shadowing) => void;
+  /** The VGA's expansion ROM; default none. */
+  readonly vgaRom?: Uint8Array;
   /** The gate of address line 20 opens or shuts. */
   readonly a20: (open: boolean) => void;
   /** The reset line was pulled. */
@@ -108,6 +121,10 @@ export class Board {
   readonly serial: Ns16550a;
   /** Screen. */
   readonly vga: Vga;
+  /** The screen's graphics extension. */
+  readonly vbe: BochsVbe = new BochsVbe();
+  /** What a BIOS is told about the machine. */
+  readonly fwCfg: FwCfg;
   /** Both IDE channels. */
   readonly ide: readonly [IdeChannel, IdeChannel];
   /** ACPI's registers, and the power button. */
@@ -184,6 +201,7 @@ export class Board {
       commands: ACPI_COMMAND,
     });
     this.post = new PostPort();
+    this.fwCfg = new FwCfg({ memory: options.memory });
     const debug = new DebugPort(options.debug === undefined ? {} : { sink: options.debug });
     const exit = new ExitPort({ exit: options.exit });
 
@@ -194,14 +212,16 @@ export class Board {
     };
     this.pci = new PciConfiguration({ resetLine });
     this.#functions = {
-      hostBridge: hostBridge(),
+      hostBridge: hostBridge(options.shadow),
       isaBridge: isaBridge((line, value) => lines.route(line, value)),
       ideInterface: ideInterface(this.#movable("bus master IDE", 16, masters)),
+      display: this.#displayController(options.vgaRom),
       powerManagement: powerManagement(this.#movable("power management", 64, this.power)),
     };
-    const { hostBridge: host, isaBridge: isa } = this.#functions;
+    const { hostBridge: host, isaBridge: isa, display } = this.#functions;
     this.pci.insert(deviceFunction(0, 0), host);
     this.pci.insert(deviceFunction(1, 0), isa);
+    this.pci.insert(deviceFunction(2, 0), display);
     this.pci.insert(deviceFunction(1, 1), this.#functions["ideInterface"]);
     this.pci.insert(deviceFunction(1, 3), this.#functions["powerManagement"]);
 
@@ -218,6 +238,17 @@ export class Board {
     this.#map(SMI_COMMAND_PORT, 2, this.power.apm, "PIIX4 APM");
     this.#map(0xf0, 2, this.coprocessor, "coprocessor error");
     this.#map(0xe9, 1, debug, "debug port", 4);
+    this.#map(0x402, 1, debug, "debug port of SeaBIOS");
+    this.#map(FW_CFG_PORTS.first, FW_CFG_PORTS.count, this.fwCfg, "fw_cfg", 4);
+    this.#map(0x1ce, 1, this.vbe, "VBE index", 2);
+    this.ports.insert({
+      name: "VBE data",
+      first: 0x1cf,
+      count: 1,
+      registers: shifted(this.vbe, 1),
+      widest: 2,
+      unaligned: true,
+    });
     this.#map(0xf4, 4, exit, "exit port", 4);
     this.#map(0x3f8, 8, this.serial, "16550A");
     this.#map(0x3b0, 12, this.vga, "VGA");
@@ -259,6 +290,8 @@ export class Board {
       fast,
       serial1: this.serial,
       vga: this.vga,
+      vbe: this.vbe,
+      fwCfg: this.fwCfg,
       ide1: this.ide[0],
       ide2: this.ide[1],
       pci: this.pci,
@@ -348,6 +381,41 @@ export class Board {
     this.#map(command, 1, channel.command, `${name} data`, 4);
     this.#map(command + 1, 7, shifted(channel.command, 1), name);
     this.#map(control, 1, channel.control, `${name} control`);
+  }
+
+  /** What a PCI function calls when the guest places a memory range of its. */
+  #movableMemory(name: string, count: number, registers: Registers) {
+    let remove: (() => void) | undefined;
+    return (base: number | undefined): void => {
+      remove?.();
+      // What the guest puts over RAM stays invisible: RAM is decoded first.
+      remove = base === undefined
+        ? undefined
+        : this.addresses.overlay({ name, first: base, count, registers, widest: 4 }, "behind");
+    };
+  }
+
+  #displayController(rom: Uint8Array | undefined): PciFunction {
+    const image: Registers = {
+      read: (offset, size) => {
+        let value = 0;
+        for (let i = size - 1; i >= 0; i--) value = value * 256 + (rom?.[offset + i] ?? 0xff);
+        return value;
+      },
+      write: () => {},
+    };
+    return displayController({
+      frameBufferBytes: FRAME_BUFFER_BYTES,
+      frameBufferMoved: this.#movableMemory(
+        "VGA frame buffer",
+        FRAME_BUFFER_BYTES,
+        this.vbe.frameBuffer,
+      ),
+      rom: rom === undefined ? undefined : {
+        bytes: rom.length,
+        moved: this.#movableMemory("VGA ROM", rom.length, image),
+      },
+    });
   }
 
   /** What a PCI function calls when the guest places its I/O range. */

@@ -17,13 +17,25 @@ const BASE_MEMORY_KIB = 640;
 const MIB = 1 << 20;
 /** The I/O base that SeaBIOS gives. */
 const BUS_MASTER_BASE = 0xc040;
+const FRAME_BUFFER_BASE = 0xfd000000;
+const DISPLAY = 2 << 3;
 
 function writeConfig(ports: PortBus, fn: number, offset: number, value: number): void {
   ports.write(0xcf8, 4, (0x80000000 | (fn << 8) | offset) >>> 0);
   ports.write(0xcfc, 4, value);
 }
 
+function readConfig(ports: PortBus, fn: number, offset: number): number {
+  ports.write(0xcf8, 4, (0x80000000 | (fn << 8) | offset) >>> 0);
+  return ports.read(0xcfc, 4);
+}
+
 function startPci(ports: PortBus): void {
+  // All below 1 MiB is RAM, for reading and for writing.
+  writeConfig(ports, 0, 0x58, 0x33333300 | readConfig(ports, 0, 0x58) & 0xff);
+  writeConfig(ports, 0, 0x5c, 0x33333333);
+  writeConfig(ports, DISPLAY, 0x10, FRAME_BUFFER_BASE);
+  writeConfig(ports, DISPLAY, 0x04, 0x0003);
   const ide = (1 << 3) | 1;
   const power = (1 << 3) | 3;
   // PCI interrupts A–D go to 10, 10, 11, 11, level-triggered.

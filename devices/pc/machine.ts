@@ -22,6 +22,7 @@ import { type AcpiFiles, createAcpi } from "./acpi/tables.ts";
 import { writeBiosData } from "./bios_data.ts";
 import { Board } from "./board.ts";
 import { loadKernel } from "./boot.ts";
+import { biosRomBytes, checkBios, describeToBios, installBios } from "./bios.ts";
 import { describeMachine, startChips } from "./firmware.ts";
 import { LOCAL_APIC_BYTES } from "../interrupt/local_apic.ts";
 import type { InitialRamDisk, LinuxOptions } from "./linux_boot.ts";
@@ -78,6 +79,15 @@ export interface MachineOptions {
   readonly clock?: "virtual" | "wall";
   /** Whether there are a local APIC and an I/O APIC; default true. */
   readonly apic?: boolean;
+  /**
+   * A BIOS for the machine to start from: whole pages, 64 KiB to 16 MiB. Without it the machine's own start-up leaves
+   * the chips ready for a kernel.
+   */
+  readonly bios?: Uint8Array;
+  /** The VGA's BIOS, which a BIOS finds on the PCI bus. */
+  readonly vgaRom?: Uint8Array;
+  /** Option ROMs, which a BIOS finds as firmware files. */
+  readonly optionRoms?: readonly Uint8Array[];
   /** Start of the real-time clock, ms since 1970; default 2025-01-01, so that runs repeat. */
   readonly seedTimeMs?: number;
   /** The host's time; without it a run gives the host's events their turn only while the guest idles. */
@@ -136,8 +146,11 @@ export class Machine {
     const ramBytes = options.ramBytes ?? DEFAULT_RAM_BYTES;
     const disks = options.disks ?? [];
     const apic = options.apic ?? true;
+    const { bios } = options;
+    if (bios !== undefined) checkBios(bios);
     this.cpu = new Cpu({
       ramBytes,
+      ...(bios === undefined ? {} : { romBytes: biosRomBytes(bios) }),
       bus: {
         readPort: (port, size) => this.board.ports.read(port, size),
         writePort: (port, size, value) => this.board.ports.write(port, size, value),
@@ -166,6 +179,12 @@ export class Machine {
         cpu.memory.route(page, page + LOCAL_APIC_BYTES, { read: side, write: side });
       },
       a20: (open) => cpu.setA20(open),
+      shadow: (start, end, { read, write }) =>
+        cpu.memory.route(start, end, {
+          read: read ? "ram" : "rom",
+          write: write ? "ram" : "bus",
+        }),
+      ...(options.vgaRom === undefined ? {} : { vgaRom: options.vgaRom }),
       ...(apic ? { apic: { entries: 5 } } : {}),
       resetLine: () => this.#end({ type: "reset" }),
       powerOff: () => this.#end({ type: "power-off" }),
@@ -177,7 +196,19 @@ export class Machine {
     this.display = this.board.vga;
     this.acpi = createAcpi({ ramBytes, apic });
     describeMachine(this.board.rtc, { ramBytes, disks });
-    startChips(this.board);
+    describeToBios(this.board.fwCfg, {
+      ramBytes,
+      acpi: this.acpi,
+      optionRoms: options.optionRoms ?? [],
+    });
+    if (bios !== undefined) installBios(cpu.memory, bios);
+    this.#start();
+  }
+
+  /** What happens before the first instruction of a BIOS or a kernel. */
+  #start(): void {
+    this.board.reset();
+    if (this.#options.bios === undefined) startChips(this.board);
   }
 
   /** Sends bytes to the guest's COM1 and wakes the machine. */
@@ -224,8 +255,7 @@ export class Machine {
   /** Resets CPU and chips and loads the kernel again, as firmware would after a reset. Memory stays else. */
   reboot(): void {
     this.cpu.reset();
-    this.board.reset();
-    startChips(this.board);
+    this.#start();
     this.#enterKernel();
     this.#exit = undefined;
   }

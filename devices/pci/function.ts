@@ -1,6 +1,6 @@
 /**
- * A PCI function: 256 bytes of configuration space, which bits of it can be written, and the I/O
- * ranges that its base address registers claim.
+ * A PCI function: 256 bytes of configuration space, which bits of it can be written, and the I/O and
+ * memory ranges that its base address registers claim.
  *
  * Sources: PCI Local Bus Specification 2.1, §6 "Configuration space".
  *
@@ -11,6 +11,14 @@ import { type Device, restoreFields, type Saved, saveFields } from "../bus/devic
 const CONFIG_BYTES = 256;
 const COMMAND = 4;
 const COMMAND_IO = 1;
+const COMMAND_MEMORY = 2;
+const FIRST_BASE = 0x10;
+const LAST_BASE = 0x24;
+/** Register of the expansion ROM's base; its bit 0 enables the ROM. */
+const ROM_BASE = 0x30;
+const ROM_ENABLE = 1;
+/** PCI 2.1 §6.2.4: who made the board. The numbers by which firmware knows that it is a virtual machine. */
+const SUBSYSTEM = [0xf4, 0x1a, 0x00, 0x11] as const;
 
 /** An I/O range that the guest places. */
 export interface IoRange {
@@ -20,6 +28,18 @@ export interface IoRange {
   readonly count: number;
   /** Whether the range is decoded, besides the base being set; default: command register bit 0. */
   enabled?(config: readonly number[]): boolean;
+  /** Told of each change: the base, or `undefined` while nothing is decoded. */
+  moved(base: number | undefined): void;
+}
+
+/** A memory range that the guest places below 4 GiB. */
+export interface MemoryRange {
+  /** Configuration register (4-aligned) that holds the base: 10h–24h, or 30h for the expansion ROM. */
+  readonly register: number;
+  /** A power of two of at least 16; for the ROM at least 2 KiB. */
+  readonly bytes: number;
+  /** Bits 0–3 of the register: 8 for prefetchable memory. */
+  readonly flags?: number;
   /** Told of each change: the base, or `undefined` while nothing is decoded. */
   moved(base: number | undefined): void;
 }
@@ -46,6 +66,8 @@ export interface PciIdentity {
   readonly registers?: readonly (readonly [offset: number, value: number, mask: number])[];
   /** What the guest places in the I/O space. */
   readonly ranges?: readonly IoRange[];
+  /** What the guest places in memory. */
+  readonly memory?: readonly MemoryRange[];
   /** Told of the configuration space after each write, reset and restore. */
   changed?(config: readonly number[]): void;
 }
@@ -56,6 +78,7 @@ export class PciFunction implements Device {
   readonly #mask = new Array<number>(CONFIG_BYTES).fill(0);
   #f: { config: number[] };
   readonly #bases: (number | undefined)[] = [];
+  readonly #memoryBases: (number | undefined)[] = [];
 
   /** A function after reset. */
   constructor(identity: PciIdentity) {
@@ -69,12 +92,20 @@ export class PciFunction implements Device {
       const mask = 0x10000 - range.count;
       this.#mask[range.register] = mask & 0xfc;
       this.#mask[range.register + 1] = mask >> 8;
+      // A base address register has 32 bits: firmware works the size out of all of them.
+      const isBase = range.register >= FIRST_BASE && range.register <= LAST_BASE;
+      for (const i of isBase ? [2, 3] : []) this.#mask[range.register + i] = 0xff;
+    }
+    for (const { register, bytes } of identity.memory ?? []) {
+      const mask = 0x100000000 - bytes;
+      for (let i = 0; i < 4; i++) this.#mask[register + i] = Math.floor(mask / 256 ** i) & 0xff;
+      if (register === ROM_BASE) this.#mask[register] = ROM_ENABLE;
     }
   }
 
   #powerOn(): number[] {
-    const { vendor, device, classCode, revision, headerType, status, registers, ranges } =
-      this.#identity;
+    const { vendor, device, classCode, revision, headerType, status } = this.#identity;
+    const { registers, ranges, memory } = this.#identity;
     const config = new Array<number>(CONFIG_BYTES).fill(0);
     const put16 = (offset: number, value: number): void => {
       config[offset] = value & 0xff;
@@ -88,6 +119,8 @@ export class PciFunction implements Device {
     put16(10, classCode >> 8);
     config[14] = headerType ?? 0;
     for (const range of ranges ?? []) config[range.register] = 1; // I/O space indicator
+    for (const { register, flags } of memory ?? []) config[register] = flags ?? 0;
+    SUBSYSTEM.forEach((byte, i) => config[0x2c + i] = byte);
     for (const [offset, value] of registers ?? []) config[offset] = value;
     return config;
   }
@@ -124,15 +157,33 @@ export class PciFunction implements Device {
     this.#move();
   }
 
+  /** Where a memory range is decoded now. */
+  #memoryBase(register: number): number | undefined {
+    const { config } = this.#f;
+    const isRom = register === ROM_BASE;
+    if ((config[COMMAND] & COMMAND_MEMORY) === 0) return undefined;
+    if (isRom && (config[register] & ROM_ENABLE) === 0) return undefined;
+    const base = config[register + 3] * 0x1000000 +
+      ((config[register + 2] << 16) | (config[register + 1] << 8) | (config[register] & 0xf0));
+    return base === 0 ? undefined : base;
+  }
+
   #move(): void {
     const { config } = this.#f;
     this.#identity.changed?.(config);
     (this.#identity.ranges ?? []).forEach((range, i) => {
       const on = range.enabled?.(config) ?? (config[COMMAND] & COMMAND_IO) !== 0;
       const base = (config[range.register] & 0xfc) | (config[range.register + 1] << 8);
-      const at = on && base !== 0 ? base : undefined;
+      const high = config[range.register + 2] | config[range.register + 3];
+      const at = on && base !== 0 && high === 0 ? base : undefined;
       if (at === this.#bases[i]) return;
       this.#bases[i] = at;
+      range.moved(at);
+    });
+    (this.#identity.memory ?? []).forEach((range, i) => {
+      const at = this.#memoryBase(range.register);
+      if (at === this.#memoryBases[i]) return;
+      this.#memoryBases[i] = at;
       range.moved(at);
     });
   }

@@ -21,8 +21,34 @@ function bytes(
   return Array.from({ length: count }, (_, i) => [first + i, value, mask] as const);
 }
 
-/** The 82441FX host bridge. Its shadowing registers are kept; there is no ROM to shadow. */
-export function hostBridge(): PciFunction {
+/** Whether an area below 1 MiB is read from RAM, and whether it is written to. */
+export interface Shadowing {
+  readonly read: boolean;
+  readonly write: boolean;
+}
+
+/** PAM0, whose upper half is for F0000h–FFFFFh, before six registers for 16 KiB in each half from C0000h on. */
+const PAM = 0x59;
+const PAM_READ = 1;
+const PAM_WRITE = 2;
+const PAM_AREAS:
+  readonly (readonly [register: number, shift: 0 | 4, start: number, end: number])[] = [
+    [PAM, 4, 0xf0000, 0x100000],
+    ...Array.from({ length: 12 }, (_, i) => {
+      const start = 0xc0000 + 0x4000 * i;
+      return [PAM + 1 + (i >> 1), (i & 1) === 0 ? 0 : 4, start, start + 0x4000] as const;
+    }),
+  ];
+
+/**
+ * The 82441FX host bridge.
+ *
+ * @param shadow told of each area whose shadowing changes (data sheet §3.2.18): after reset neither reads nor writes.
+ */
+export function hostBridge(
+  shadow: (start: number, end: number, how: Shadowing) => void = () => {},
+): PciFunction {
+  const now = PAM_AREAS.map(() => -1);
   return new PciFunction({
     name: "82441FX",
     vendor: INTEL,
@@ -41,6 +67,13 @@ export function hostBridge(): PciFunction {
       [0x68, 0, 0xff],
       [0x72, 0x02, 0x7f], // SMRAM
     ],
+    changed: (config) =>
+      PAM_AREAS.forEach(([register, shift, start, end], i) => {
+        const bits = (config[register] >> shift) & (PAM_READ | PAM_WRITE);
+        if (bits === now[i]) return;
+        now[i] = bits;
+        shadow(start, end, { read: (bits & PAM_READ) !== 0, write: (bits & PAM_WRITE) !== 0 });
+      }),
   });
 }
 
@@ -124,5 +157,40 @@ export function powerManagement(moved: (base: number | undefined) => void): PciF
       enabled: (config) => (config[0x80] & 1) !== 0,
       moved,
     }],
+  });
+}
+
+/**
+ * A VGA with Bochs's extension, as QEMU's "stdvga" is found on the bus.
+ *
+ * @param options.frameBufferMoved told where the frame buffer is decoded.
+ * @param options.rom its expansion ROM, and who is told where that is decoded.
+ */
+export function displayController(options: {
+  readonly frameBufferBytes: number;
+  readonly frameBufferMoved: (base: number | undefined) => void;
+  readonly rom: { readonly bytes: number; moved(base: number | undefined): void } | undefined;
+}): PciFunction {
+  const { rom } = options;
+  return new PciFunction({
+    name: "VGA on PCI",
+    vendor: 0x1234,
+    device: 0x1111,
+    revision: 2,
+    classCode: 0x030000,
+    commandMask: 0x0003,
+    memory: [
+      {
+        register: 0x10,
+        bytes: options.frameBufferBytes,
+        flags: 8,
+        moved: options.frameBufferMoved,
+      },
+      ...(rom === undefined ? [] : [{
+        register: 0x30,
+        bytes: Math.max(0x800, 2 ** Math.ceil(Math.log2(rom.bytes))),
+        moved: (base: number | undefined): void => rom.moved(base),
+      }]),
+    ],
   });
 }

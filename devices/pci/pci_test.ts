@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { deviceFunction, PciConfiguration } from "./host_bridge.ts";
-import { hostBridge, ideInterface, isaBridge, powerManagement } from "./i440fx.ts";
+import {
+  displayController,
+  hostBridge,
+  ideInterface,
+  isaBridge,
+  powerManagement,
+  type Shadowing,
+} from "./i440fx.ts";
 
 function bus() {
   const moved: (number | undefined)[] = [];
@@ -62,7 +69,7 @@ Deno.test("PCI identity cannot be written; the address register takes 32 bits on
 Deno.test("a base address register tells its size and moves the range when I/O is on", () => {
   const { read, write, moved } = bus();
   write(1, 1, 0x20, 4, 0xffffffff);
-  assert.equal(read(1, 1, 0x20), 0xfff1);
+  assert.equal(read(1, 1, 0x20), 0xfffffff1);
   write(1, 1, 0x20, 4, 0xc040);
   assert.deepEqual(moved, []);
   write(1, 1, 4, 2, 5);
@@ -93,4 +100,50 @@ Deno.test("port CF9h resets on the rising edge of bit 2", () => {
 Deno.test("PCI refuses two functions in one place", () => {
   const { ports } = bus();
   assert.throws(() => ports.insert(0, hostBridge()), RangeError);
+});
+
+Deno.test("the host bridge's PAM registers shadow the areas below 1 MiB, none after reset", () => {
+  const told = new Map<number, Shadowing & { end: number }>();
+  const bridge = hostBridge((start, end, how) => told.set(start, { end, ...how }));
+  bridge.reset();
+  assert.equal(told.size, 13);
+  assert.ok([...told.values()].every(({ read, write }) => !read && !write));
+  told.clear();
+  bridge.writeConfig(0x59, 0x30);
+  assert.deepEqual([...told], [[0xf0000, { end: 0x100000, read: true, write: true }]]);
+  told.clear();
+  bridge.writeConfig(0x5a, 0x21);
+  bridge.writeConfig(0x5f, 0x10);
+  assert.deepEqual([...told], [
+    [0xc0000, { end: 0xc4000, read: true, write: false }],
+    [0xc4000, { end: 0xc8000, read: false, write: true }],
+    [0xec000, { end: 0xf0000, read: true, write: false }],
+  ]);
+});
+
+Deno.test("memory and ROM base registers tell their sizes and move their ranges", () => {
+  const frame: (number | undefined)[] = [];
+  const rom: (number | undefined)[] = [];
+  const card = displayController({
+    frameBufferBytes: 1 << 24,
+    frameBufferMoved: (base) => frame.push(base),
+    rom: { bytes: 39_936, moved: (base) => rom.push(base) },
+  });
+  const write32 = (offset: number, value: number): void => {
+    for (let i = 0; i < 4; i++) card.writeConfig(offset + i, (value >>> (8 * i)) & 0xff);
+  };
+  const read32 = (offset: number): number =>
+    [3, 2, 1, 0].reduce((value, i) => value * 256 + card.readConfig(offset + i), 0);
+  write32(0x10, 0xffffffff);
+  assert.equal(read32(0x10), 0xff000008);
+  write32(0x30, 0xfffffffe);
+  assert.equal(read32(0x30), 0xffff0000);
+  write32(0x10, 0xfd000000);
+  write32(0x30, 0xfebf0001);
+  assert.deepEqual([frame, rom], [[], []]);
+  card.writeConfig(4, 2);
+  assert.deepEqual([frame.at(-1), rom.at(-1)], [0xfd000000, 0xfebf0000]);
+  write32(0x30, 0xfebf0000);
+  assert.equal(rom.at(-1), undefined);
+  assert.equal(read32(0x2c), 0x11001af4);
 });

@@ -8,6 +8,7 @@ import type { Clock } from "../bus/clock.ts";
 import type { Device, Registers, Saved } from "../bus/device.ts";
 import { Wire } from "../bus/wire.ts";
 import { DebugPort, ExitPort, PostPort } from "../debug/ports.ts";
+import { BochsVbe } from "../display/bochs_vbe.ts";
 import { Vga } from "../display/vga.ts";
 import { I8042 } from "../input/i8042.ts";
 import { SystemControlA } from "../input/port92.ts";
@@ -18,8 +19,15 @@ import { I8259 } from "../interrupt/i8259.ts";
 import { IoApic } from "../interrupt/io_apic.ts";
 import { LocalApic } from "../interrupt/local_apic.ts";
 import { PicPair } from "../interrupt/pic_pair.ts";
+import { FwCfg } from "../pc/fw_cfg.ts";
 import { PciConfiguration } from "../pci/host_bridge.ts";
-import { hostBridge, ideInterface, isaBridge, powerManagement } from "../pci/i440fx.ts";
+import {
+  displayController,
+  hostBridge,
+  ideInterface,
+  isaBridge,
+  powerManagement,
+} from "../pci/i440fx.ts";
 import { Piix4Pm } from "../power/piix4_pm.ts";
 import { Ns16550a } from "../serial/ns16550a.ts";
 import { BusMaster } from "../storage/bus_master.ts";
@@ -145,6 +153,29 @@ export const CHIPS: Readonly<Record<string, (clock: Clock) => Chip>> = {
         { registers: device.memory, length: 0x20000 },
       ],
     };
+  },
+  "Bochs VBE": () => {
+    const device = new BochsVbe();
+    return {
+      device,
+      blocks: [
+        { registers: device, length: 2 },
+        { registers: device.frameBuffer, length: 0x1000 },
+      ],
+    };
+  },
+  "VGA on PCI": () => {
+    const device = displayController({
+      frameBufferBytes: 1 << 24,
+      frameBufferMoved: () => {},
+      rom: { bytes: 39936, moved: () => {} },
+    });
+    return { device, blocks: [{ registers: config(device), length: 256 }] };
+  },
+  "fw_cfg": () => {
+    const device = new FwCfg({ memory: dmaMemory() });
+    device.addFile("etc/file", Uint8Array.of(1, 2, 3));
+    return one(device, 12);
   },
   "IDE channel": (clock) => {
     const device = new IdeChannel({
