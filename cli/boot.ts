@@ -17,6 +17,7 @@ export function machineOptions(command: Command): Command {
       "boot this kernel (Multiboot, Linux bzImage) instead of the image's /boot/kernel",
     )
     .option("--initrd <file>", "the Linux kernel's initial RAM disk")
+    .option("--cdrom <file>", "put this CD-ROM image (ISO 9660) into a drive")
     .option(
       "--symbols <file>",
       "the kernel's symbols, for plugins: an ELF file, System.map or /proc/kallsyms",
@@ -73,6 +74,7 @@ interface BootOptions {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly symbols?: string;
+  readonly cdrom?: string;
   readonly append?: string;
   readonly ram: string;
   readonly apic: boolean;
@@ -93,6 +95,7 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
     kernel: options.kernel,
     initrd: options.initrd,
     symbols: options.symbols,
+    cdrom: options.cdrom,
     append: options.append,
     ramBytes: parseSize(options.ram),
     apic: options.apic,

@@ -50,6 +50,7 @@ interface ProfileOptions {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly symbols?: string;
+  readonly cdrom?: string;
   readonly append?: string;
   readonly ram: string;
   readonly apic: boolean;
@@ -86,6 +87,7 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
     kernel: options.kernel,
     initrd: options.initrd,
     symbols: options.symbols,
+    cdrom: options.cdrom,
     append: options.append,
     ramBytes: parseSize(options.ram),
     apic: options.apic,

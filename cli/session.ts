@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly initrd?: string | undefined;
   /** A file with the kernel's symbols; undefined: those of the kernel's ELF file. */
   readonly symbols?: string | undefined;
+  /** The medium of a CD-ROM drive; undefined: no such drive. */
+  readonly cdrom?: string | undefined;
   readonly append: string | undefined;
   readonly ramBytes: number;
   /** Whether there are a local APIC and an I/O APIC. */
@@ -57,12 +59,12 @@ const MAX_RAM_MIB = 3072;
 export class Session implements Disposable {
   readonly machine: Machine;
   readonly plugins: PluginManager;
-  readonly #disk: FileDisk | undefined;
+  readonly #files: readonly FileDisk[];
 
-  private constructor(machine: Machine, plugins: PluginManager, disk: FileDisk | undefined) {
+  private constructor(machine: Machine, plugins: PluginManager, files: readonly FileDisk[]) {
     this.machine = machine;
     this.plugins = plugins;
-    this.#disk = disk;
+    this.#files = files;
   }
 
   /**
@@ -81,8 +83,16 @@ export class Session implements Disposable {
     const path = options.image ??
       (options.kernel === undefined ? await cachedDefaultImage(options.cache) : undefined);
     const snapshot = options.snapshot || options.image === undefined;
-    const disk = path === undefined ? undefined : new FileDisk(path, { readOnly: snapshot });
+    const files: FileDisk[] = [];
+    const open = (name: string | undefined, readOnly: boolean): FileDisk | undefined => {
+      if (name === undefined) return undefined;
+      const file = new FileDisk(name, { readOnly });
+      files.push(file);
+      return file;
+    };
     try {
+      const disk = open(path, snapshot);
+      const cdrom = open(options.cdrom, true);
       const kernel = findBootKernel(options, disk, path ?? "");
       const initrd = options.initrd === undefined
         ? kernel.initrd
@@ -94,6 +104,7 @@ export class Session implements Disposable {
         ramBytes: options.ramBytes,
         apic: options.apic,
         disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
+        ...(cdrom === undefined ? {} : { cdrom }),
         serial: options.serial,
         debug: (bytes) => say(new TextDecoder().decode(bytes)),
         clock: options.clock,
@@ -115,15 +126,15 @@ export class Session implements Disposable {
       }, PLUGIN_OUTPUT);
       for (const definition of options.own ?? []) plugins.install({ definition, options: {} });
       for (const plugin of loaded) plugins.install(plugin);
-      return new Session(machine, plugins, disk);
+      return new Session(machine, plugins, files);
     } catch (error) {
-      disk?.[Symbol.dispose]();
+      for (const file of files) file[Symbol.dispose]();
       throw error;
     }
   }
 
   [Symbol.dispose](): void {
-    this.#disk?.[Symbol.dispose]();
+    for (const file of this.#files) file[Symbol.dispose]();
   }
 }
 

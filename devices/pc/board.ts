@@ -63,6 +63,8 @@ export interface BoardOptions {
   readonly memory: DmaMemory;
   /** hda, hdb, hdc, hdd. */
   readonly disks: readonly (BlockBackend | undefined)[];
+  /** A CD-ROM drive in hdc's place, with this medium; `null` without one. */
+  readonly cdrom?: BlockBackend | null | undefined;
   /** Takes what COM1 sends. */
   readonly serial: ByteSink | undefined;
   /** Takes what ports E9h and 402h are given. */
@@ -191,6 +193,8 @@ export class Board {
         irq: lines.isa(index === 0 ? IRQ.ide1 : IRQ.ide2),
         memory: options.memory,
         disks: options.disks.slice(2 * index, 2 * index + 2),
+        // The CD-ROM drive is the secondary channel's master, where PCs have it.
+        cdroms: index === 0 ? [] : [options.cdrom],
         busMasterEnabled: () => (this.#functions["ideInterface"].readConfig(4) & BUS_MASTER) !== 0,
       });
     this.ide = [channel(0), channel(1)];

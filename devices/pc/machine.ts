@@ -71,6 +71,8 @@ export interface MachineOptions {
   readonly ramBytes?: number;
   /** hda, hdb, hdc, hdd. */
   readonly disks?: readonly (BlockBackend | undefined)[];
+  /** A CD-ROM drive in hdc's place with this medium, of 512-byte sectors; `null` is an empty one. */
+  readonly cdrom?: BlockBackend | null;
   /** Takes what COM1 sends. */
   readonly serial?: ByteSink;
   /** Takes what is written to port E9h. */
@@ -169,6 +171,7 @@ export class Machine {
       clock: this.clock,
       memory: cpu.memory,
       disks,
+      cdrom: options.cdrom,
       serial: options.serial,
       debug: options.debug,
       timeMs: options.seedTimeMs ?? DEFAULT_TIME_MS,

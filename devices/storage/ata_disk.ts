@@ -13,8 +13,9 @@
  * @module
  */
 import type { Clock, Timer } from "../bus/clock.ts";
-import { type Device, restoreFields, type Saved, saveFields } from "../bus/device.ts";
+import { restoreFields, type Saved, saveFields } from "../bus/device.ts";
 import { type BlockBackend, SECTOR_BYTES } from "../bus/block.ts";
+import type { AtaDrive, AtaHost } from "./ata_drive.ts";
 import { HEADS, identifyDevice, MAX_MULTIPLE, TRACK_SECTORS } from "./ata_identity.ts";
 import {
   COMMAND,
@@ -48,21 +49,6 @@ const FLUSH_NS = 500_000;
 /** Sectors that DMA moves at a time between file and memory. */
 const DMA_CHUNK = 128;
 
-/** A disk's cable. */
-export interface AtaHost {
-  /** Drives INTRQ of this disk. */
-  interrupt(high: boolean): void;
-  /** DMARQ: the disk is ready to move data; the channel calls {@link AtaDisk.startDma} when the bus master runs. */
-  dmaReady(): void;
-  /**
-   * Moves bytes between the disk and memory by the bus master's list: to memory when `write` is false.
-   * Returns how many it took; fewer when the list is shorter.
-   */
-  dmaMove(bytes: Uint8Array, toMemory: boolean): number;
-  /** The disk is through with its DMA command. */
-  dmaDone(): void;
-}
-
 /** What happens when the timer rings. */
 type Step = "" | "read" | "write" | "writeReady" | "dma" | "done" | "flush";
 
@@ -92,7 +78,7 @@ function powerOn() {
 }
 
 /** A disk on a cable. */
-export class AtaDisk implements Device {
+export class AtaDisk implements AtaDrive {
   readonly #clock: Clock;
   readonly #backend: BlockBackend;
   readonly #host: AtaHost;

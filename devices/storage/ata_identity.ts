@@ -1,7 +1,7 @@
 /**
- * What a disk says of itself: the 512 bytes of IDENTIFY DEVICE.
+ * What a drive says of itself: the 512 bytes of IDENTIFY DEVICE and IDENTIFY PACKET DEVICE.
  *
- * Sources: ATA/ATAPI-6 (T13/1410D r3b) §8.15, table 27.
+ * Sources: ATA/ATAPI-6 (T13/1410D r3b) §8.15, table 27; §8.16, table 31.
  *
  * @module
  */
@@ -87,6 +87,37 @@ export function identifyDevice(disk: DiskIdentity): Uint8Array {
   words[93] = 0x4001 | (disk.slave ? 0x0b00 : 0x000a); // hardware reset result
   putLong(words, 100, disk.sectors);
   words[102] = Math.floor(disk.sectors / 0x100000000) & 0xffff;
+  return identityBytes(words);
+}
+
+/** What a CD-ROM drive says of itself: IDENTIFY PACKET DEVICE (§8.16, table 31). */
+export function identifyPacketDevice(
+  drive: { readonly transferMode: number; readonly slave: boolean },
+): Uint8Array {
+  const words = new Uint16Array(256);
+  const mode = drive.transferMode;
+  words[0] = 0x85c0; // ATAPI, CD-ROM, removable, request within 50 µs, packets of 12 bytes
+  putText(words, 10, 10, `OV${drive.slave ? "0004" : "0003"}`);
+  putText(words, 23, 4, "1.0");
+  putText(words, 27, 20, "OVERTURE CD-ROM");
+  words[49] = 0x0300; // LBA, DMA
+  words[53] = 0x0006; // words 64–70 and 88 hold
+  words[63] = 0x07 | ((mode & 0xf8) === 0x20 ? 0x100 << (mode & 7) : 0);
+  words[64] = 0x0003; // PIO modes 3 and 4
+  for (const word of [65, 66, 67, 68]) words[word] = 120; // cycle times in ns
+  words[80] = 0x0070; // ATA/ATAPI-4 to 6
+  words[82] = 0x4210; // NOP, DEVICE RESET, PACKET
+  words[83] = 0x4000;
+  words[84] = 0x4000;
+  words[85] = 0x4210;
+  words[87] = 0x4000;
+  words[88] = 0x07 | ((mode & 0xf8) === 0x40 ? 0x100 << (mode & 7) : 0);
+  words[93] = 0x4001 | (drive.slave ? 0x0b00 : 0x000a);
+  return identityBytes(words);
+}
+
+/** The bytes of the words, the last with the check sum. */
+function identityBytes(words: Uint16Array): Uint8Array {
   const bytes = new Uint8Array(512);
   const view = new DataView(bytes.buffer);
   words.forEach((word, i) => view.setUint16(2 * i, word, true));

@@ -81,6 +81,13 @@ export const COMMAND = {
   readNativeMax: 0xf8,
 } as const;
 
+/** Commands of packet devices. */
+export const PACKET_COMMAND = {
+  deviceReset: 0x08,
+  packet: 0xa0,
+  identifyPacket: 0xa1,
+} as const;
+
 /** The registers of a drive: each of five with the value written before it (48-bit addresses). */
 export interface TaskFile {
   feature: number;

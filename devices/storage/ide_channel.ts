@@ -22,6 +22,7 @@ import {
 import type { BlockBackend } from "../bus/block.ts";
 import type { Wire } from "../bus/wire.ts";
 import { AtaDisk } from "./ata_disk.ts";
+import type { AtaDrive, AtaHost } from "./ata_drive.ts";
 import {
   COMMAND,
   CONTROL_HOB,
@@ -31,6 +32,7 @@ import {
   STATUS_BSY,
   type TaskFile,
 } from "./ata_registers.ts";
+import { AtapiCd } from "./atapi_cd.ts";
 import { BusMaster, type DmaMemory } from "./bus_master.ts";
 
 const NAME = "IDE channel";
@@ -42,7 +44,9 @@ function powerOn() {
 /** One channel. */
 export class IdeChannel implements Device {
   readonly #irq: Wire;
-  readonly #disks: (AtaDisk | undefined)[];
+  readonly #disks: readonly (AtaDrive | undefined)[];
+  /** CD-ROM drives among them. */
+  readonly cdroms: readonly (AtapiCd | undefined)[];
   /** The bus master. */
   readonly master: BusMaster;
   #f = powerOn();
@@ -63,6 +67,7 @@ export class IdeChannel implements Device {
    * A channel with its disks, after reset.
    *
    * @param options.disks master and slave.
+   * @param options.cdroms the same for CD-ROM drives, where there is no disk: `null` is a drive without a medium.
    * @param options.busMasterEnabled whether PCI lets the bus master work; default always.
    */
   constructor(options: {
@@ -70,6 +75,7 @@ export class IdeChannel implements Device {
     irq: Wire;
     memory: DmaMemory;
     disks: readonly (BlockBackend | undefined)[];
+    cdroms?: readonly (BlockBackend | null | undefined)[];
     busMasterEnabled?: () => boolean;
   }) {
     this.#irq = options.irq;
@@ -78,16 +84,27 @@ export class IdeChannel implements Device {
       started: () => this.#selected()?.startDma(),
       ...(options.busMasterEnabled === undefined ? {} : { enabled: options.busMasterEnabled }),
     });
+    const host = (unit: number): AtaHost => ({
+      interrupt: (high: boolean) => this.#interrupt(unit, high),
+      dmaReady: () => this.#dmaReady(unit),
+      dmaMove: (bytes: Uint8Array, toMemory: boolean) => this.master.move(bytes, toMemory),
+      dmaDone: () => this.master.finish(),
+    });
+    const { clock } = options;
+    this.cdroms = [0, 1].map((unit) => {
+      const medium = options.cdroms?.[unit];
+      if (medium === undefined || options.disks[unit] !== undefined) return undefined;
+      return new AtapiCd({
+        clock,
+        medium: medium ?? undefined,
+        host: host(unit),
+        slave: unit === 1,
+      });
+    });
     this.#disks = [0, 1].map((unit) => {
       const backend = options.disks[unit];
-      if (backend === undefined) return undefined;
-      const host = {
-        interrupt: (high: boolean) => this.#interrupt(unit, high),
-        dmaReady: () => this.#dmaReady(unit),
-        dmaMove: (bytes: Uint8Array, toMemory: boolean) => this.master.move(bytes, toMemory),
-        dmaDone: () => this.master.finish(),
-      };
-      return new AtaDisk({ clock: options.clock, backend, host, slave: unit === 1 });
+      if (backend === undefined) return this.cdroms[unit];
+      return new AtaDisk({ clock, backend, host: host(unit), slave: unit === 1 });
     });
   }
 
@@ -123,7 +140,7 @@ export class IdeChannel implements Device {
     return (this.#f.device & DEVICE_SLAVE) !== 0 ? 1 : 0;
   }
 
-  #selected(): AtaDisk | undefined {
+  #selected(): AtaDrive | undefined {
     return this.#disks[this.#unit()];
   }
 
@@ -148,9 +165,10 @@ export class IdeChannel implements Device {
     return this.#selected()?.task.status ?? 0;
   }
 
-  /** The disk whose registers answer: the selected one, or device 0 for a missing device 1. */
+  /** The disk whose registers answer: the selected one, or device 0 for a missing device 1, for which a packet device gives 0 (§9.16.2). */
   #answering(): TaskFile | undefined {
-    return (this.#selected() ?? this.#disks[0])?.task;
+    const other = this.cdroms[0] === undefined ? this.#disks[0] : undefined;
+    return (this.#selected() ?? other)?.task;
   }
 
   #read(offset: number, size: Width): number {
