@@ -117,6 +117,9 @@ export const DISK_MODULES: readonly string[] = [
   "ext4",
 ];
 
+/** What it takes to use a CD-ROM. */
+export const CDROM_MODULES: readonly string[] = ["ata_piix", "sr_mod", "isofs"];
+
 /** Marks around what {@link INIT}'s script prints. */
 export const BEGIN = "=== begin ===";
 export const END = "=== end ===";
@@ -231,6 +234,7 @@ const STEP = 10_000_000;
 export function runOurs(
   run: LinuxRun & {
     readonly disk?: BlockBackend;
+    readonly cdrom?: BlockBackend;
     readonly limit: number;
     readonly echo?: boolean;
     readonly model?: "p4";
@@ -244,6 +248,7 @@ export function runOurs(
   const machine = new Machine({
     ramBytes: (run.ramMiB ?? 128) << 20,
     disks: run.disk === undefined ? [] : [run.disk],
+    ...(run.cdrom === undefined ? {} : { cdrom: run.cdrom }),
     ...(run.model === undefined ? {} : { cpu: run.model }),
     serial: (bytes) => {
       text += decoder.decode(bytes, { stream: true });
@@ -270,6 +275,7 @@ export function runQemu(
   run: LinuxRun & {
     readonly initrdPath: string;
     readonly diskPath?: string;
+    readonly cdromPath?: string;
     readonly timeoutMs: number;
   },
 ): { readonly text: string; readonly seconds: number; readonly status: number | null } | undefined {
@@ -281,6 +287,7 @@ export function runQemu(
     ...(run.diskPath === undefined
       ? []
       : ["-drive", `file=${run.diskPath},format=raw,if=ide,index=0`]),
+    ...(run.cdromPath === undefined ? [] : ["-cdrom", run.cdromPath]),
   ], { input: "", encoding: "utf8", timeout: run.timeoutMs, maxBuffer: 1 << 26 });
   if (error !== undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
   return { text: stdout, seconds: (performance.now() - start) / 1000, status };

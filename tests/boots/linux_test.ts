@@ -6,13 +6,14 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FileDisk } from "../../devices/host/mod.ts";
 import { linuxDisk } from "./linux_disk.ts";
 import {
   busybox,
+  CDROM_MODULES,
   DISK_MODULES,
   linuxInitrd,
   linuxPackage,
@@ -54,6 +55,8 @@ ls -la / | awk '{ print $1, $NF }' | grep -v tmp
 const SHORT_DISK_SCRIPT = String.raw`
 mount | grep ' / '; cat /sys/class/ata_device/dev1.0/xfer_mode
 seq 1 500000 > big; sync; echo 3 > /proc/sys/vm/drop_caches; md5sum big; rm big
+mkdir /cd; mount -o ro,nojoliet /dev/sr0 /cd; ls -la /cd | awk '{ print $1, $5, $NF }'; md5sum /cd/*; umount /cd
+cat /sys/class/ata_device/dev2.0/xfer_mode; cat /proc/sys/dev/cdrom/info | grep -E 'name|lock|DVD$'
 `;
 
 /** The same, files by the hundred, and a compiler. */
@@ -79,6 +82,20 @@ df / | tail -1 | awk '{ print $2 }'
 
 function hasQemu(): boolean {
   return spawnSync("qemu-system-i386", ["--version"]).error === undefined;
+}
+
+/** An ISO 9660 image of two files; undefined without xorriso. */
+function isoImage(folder: string): string | undefined {
+  const files = join(folder, "cd");
+  mkdirSync(files);
+  writeFileSync(
+    join(files, "numbers.txt"),
+    Array.from({ length: 300_000 }, (_, i) => i).join("\n"),
+  );
+  writeFileSync(join(files, "small.txt"), "small\n");
+  const path = join(folder, "cd.iso");
+  const made = spawnSync("xorriso", ["-as", "mkisofs", "-R", "-quiet", "-o", path, files]);
+  return made.status === 0 ? path : undefined;
 }
 
 /** A folder for the time of a test. */
@@ -115,12 +132,13 @@ function bootsFromInitrd(variant: LinuxVariant): void {
 }
 
 bootsFromInitrd("686");
+bootsFromInitrd("686-pae");
 
 for (const mode of ["DMA", "PIO"] as const) {
   const image = linuxPackage("686");
   const tools = busybox();
   Deno.test({
-    name: `Linux compiles and keeps files on an ext2 disk, by ${mode}, as on QEMU`,
+    name: `Linux on an ext2 disk, and with a CD-ROM, by ${mode}: as on QEMU`,
     ignore: image === undefined || tools === undefined || !hasQemu(),
     fn: () =>
       inFolder((folder) => {
@@ -128,11 +146,12 @@ for (const mode of ["DMA", "PIO"] as const) {
         const path = join(folder, "disk.img");
         const qemuPath = join(folder, "qemu.img");
         const script = mode === "PIO" ? SHORT_DISK_SCRIPT : DISK_SCRIPT;
-        if (!linuxDisk({ path, busybox: tools, script })) return;
+        const iso = isoImage(folder);
+        if (iso === undefined || !linuxDisk({ path, busybox: tools, script })) return;
         copyFileSync(path, qemuPath);
         const initrd = linuxInitrd({
           busybox: tools,
-          modules: withDependencies(image, DISK_MODULES),
+          modules: withDependencies(image, [...DISK_MODULES, ...CDROM_MODULES]),
         });
         const initrdPath = join(folder, "initrd");
         writeFileSync(initrdPath, initrd);
@@ -140,7 +159,8 @@ for (const mode of ["DMA", "PIO"] as const) {
           (mode === "PIO" ? " libata.dma=0" : "");
         const run = { kernel: image.kernel, initrd, append };
         using disk = new FileDisk(path, { readOnly: false });
-        const ours = runOurs({ ...run, disk, limit: LIMIT });
+        using cdrom = new FileDisk(iso, { readOnly: true });
+        const ours = runOurs({ ...run, disk, cdrom, limit: LIMIT });
         const text = scriptOutput(ours.text, "ours");
         assert.equal(ours.reason.type, "reset", ours.text.slice(-1000));
         assert.match(text, mode === "PIO" ? /^XFER_PIO_\d$/m : /^XFER_\w*DMA_\d$/m);
@@ -149,6 +169,7 @@ for (const mode of ["DMA", "PIO"] as const) {
           ...run,
           initrdPath,
           diskPath: qemuPath,
+          cdromPath: iso,
           timeoutMs: QEMU_TIMEOUT_MS,
         });
         assert.equal(text, scriptOutput(theirs?.text ?? "", "QEMU"));
