@@ -12,11 +12,15 @@ export class BootError extends Error {
 
 /** The state in which a boot protocol enters a kernel: 32-bit flat segments, paging and interrupts off. */
 export interface EntryState {
+  /** The entry, physical. */
   readonly eip: number;
-  /** General registers; default 0. */
+  /** Default 0, like all general registers. */
   readonly eax?: number;
+  /** Default 0. */
   readonly ebx?: number;
+  /** Default 0. */
   readonly esi?: number;
+  /** Default 0. */
   readonly esp?: number;
   /** Where the loader has put a GDT; without it GDTR stays. */
   readonly gdt?: { readonly base: number; readonly limit: number };

@@ -101,6 +101,7 @@ const FLAT_DATA = 0x00cf_9200_0000_ffffn;
 
 /** A RAM disk, which Linux unpacks or mounts as its first file system. */
 export interface InitialRamDisk {
+  /** The archive or image. */
   readonly bytes: Uint8Array;
   /** What to call it in messages. */
   readonly name: string;
@@ -110,7 +111,9 @@ export interface InitialRamDisk {
 export interface LinuxOptions {
   /** What to call the kernel in messages. */
   readonly name: string;
+  /** Without the end's zero. */
   readonly commandLine: string;
+  /** Its RAM disk, if it has one. */
   readonly initrd?: InitialRamDisk;
   /** Physical address of ACPI's root pointer, where the loader has put one. */
   readonly acpiRsdp?: number;

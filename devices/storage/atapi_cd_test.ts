@@ -184,7 +184,7 @@ Deno.test("ATAPI: tray and media", () => {
   assert.equal(run([0x00]).error >> 4, 2);
   assert.deepEqual(sense(), [2, 0x3a, 0]);
   assert.deepEqual([...run([0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8]).data].slice(4, 6), [3, 1]);
-  ide.cdroms[0]?.cd.insert(new MemoryDisk(new Uint8Array(10 * 2048)));
+  ide.insert(0, new MemoryDisk(new Uint8Array(10 * 2048)));
   assert.equal(run([0x00]).error >> 4, 6);
   assert.deepEqual(sense(), [6, 0x28, 0]);
   assert.equal(run([0x25]).data[3], 9);

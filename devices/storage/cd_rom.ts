@@ -48,20 +48,26 @@ const failed = (sense: Sense): Outcome => ({ kind: "failed", sense });
 /** Commands that a pending unit attention does not keep from working (SPC-2 §5.9.2, MMC-3 §4.1.6.1). */
 const UNATTENTIVE: readonly number[] = [0x03, 0x12, 0x46, 0x4a];
 
-function powerOn() {
+/** State that is saved with the drive's. */
+export interface CdRomState {
+  sense: number[];
+  /** The unit attention that waits. */
+  attention: number[];
+  open: boolean;
+  prevented: boolean;
+  /** Media events for GET EVENT STATUS NOTIFICATION: 0 none, 2 new medium, 3 medium removed. */
+  event: number;
+}
+
+function powerOn(): CdRomState {
   return {
-    sense: [...NO_SENSE] as number[],
-    /** The unit attention that waits. */
-    attention: [...WAS_RESET] as number[],
+    sense: [...NO_SENSE],
+    attention: [...WAS_RESET],
     open: false,
     prevented: false,
-    /** Media events for GET EVENT STATUS NOTIFICATION: 0 none, 2 new medium, 3 medium removed. */
     event: 0,
   };
 }
-
-/** State that is saved with the drive's. */
-export type CdRomState = ReturnType<typeof powerOn>;
 
 /** The drive. */
 export class CdRom {

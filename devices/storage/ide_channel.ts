@@ -46,7 +46,7 @@ export class IdeChannel implements Device {
   readonly #irq: Wire;
   readonly #disks: readonly (AtaDrive | undefined)[];
   /** CD-ROM drives among them. */
-  readonly cdroms: readonly (AtapiCd | undefined)[];
+  readonly #cdroms: readonly (AtapiCd | undefined)[];
   /** The bus master. */
   readonly master: BusMaster;
   #f = powerOn();
@@ -91,7 +91,7 @@ export class IdeChannel implements Device {
       dmaDone: () => this.master.finish(),
     });
     const { clock } = options;
-    this.cdroms = [0, 1].map((unit) => {
+    this.#cdroms = [0, 1].map((unit) => {
       const medium = options.cdroms?.[unit];
       if (medium === undefined || options.disks[unit] !== undefined) return undefined;
       return new AtapiCd({
@@ -103,7 +103,7 @@ export class IdeChannel implements Device {
     });
     this.#disks = [0, 1].map((unit) => {
       const backend = options.disks[unit];
-      if (backend === undefined) return this.cdroms[unit];
+      if (backend === undefined) return this.#cdroms[unit];
       return new AtaDisk({ clock, backend, host: host(unit), slave: unit === 1 });
     });
   }
@@ -134,6 +134,11 @@ export class IdeChannel implements Device {
       if (state) disk?.restore(state);
     });
     this.#update();
+  }
+
+  /** Changes the medium of a CD-ROM drive, `undefined` for none; nothing where there is no such drive. */
+  insert(unit: 0 | 1, medium: BlockBackend | undefined): void {
+    this.#cdroms[unit]?.cd.insert(medium);
   }
 
   #unit(): number {
@@ -167,7 +172,7 @@ export class IdeChannel implements Device {
 
   /** The disk whose registers answer: the selected one, or device 0 for a missing device 1, for which a packet device gives 0 (§9.16.2). */
   #answering(): TaskFile | undefined {
-    const other = this.cdroms[0] === undefined ? this.#disks[0] : undefined;
+    const other = this.#cdroms[0] === undefined ? this.#disks[0] : undefined;
     return (this.#selected() ?? other)?.task;
   }
 
