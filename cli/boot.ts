@@ -24,6 +24,20 @@ export function machineOptions(command: Command): Command {
     )
     .option("--append <text>", 'more of the kernel\'s command line, like "init=/bin/bash"')
     .option("--ram <size>", "memory of the machine, like 64M", "128M")
+    .option(
+      "--bios <file>",
+      "start from this BIOS, which boots the disk; its own messages go to standard error",
+    )
+    .option(
+      "--vga-rom <file>",
+      "the display's BIOS, for --bios (default: vgabios-stdvga.bin beside it)",
+    )
+    .option(
+      "--option-rom <file>",
+      "another card's ROM, for --bios (repeatable)",
+      (value: string, previous: string[]) => [...previous, value],
+      [] as string[],
+    )
     .option("--no-apic", "a machine without local APIC and I/O APIC: interrupts by the 8259A alone")
     .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
     .option(
@@ -60,6 +74,7 @@ Examples:
   boot
   boot disk.img --snapshot --ram 64M
   boot disk.img --append "init=/bin/bash"
+  boot disk.img --bios /usr/share/seabios/bios-256k.bin
   boot --kernel vmlinuz --initrd initrd.img --append console=ttyS0
   boot disk.img --plugin ./my_plugin.ts,key=value`,
     );
@@ -78,6 +93,9 @@ interface BootOptions {
   readonly append?: string;
   readonly ram: string;
   readonly apic: boolean;
+  readonly bios?: string;
+  readonly vgaRom?: string;
+  readonly optionRom: string[];
   readonly snapshot?: boolean;
   readonly plugin: string[];
   readonly cache: string;
@@ -99,6 +117,9 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
     append: options.append,
     ramBytes: parseSize(options.ram),
     apic: options.apic,
+    bios: options.bios,
+    vgaRom: options.vgaRom,
+    optionRoms: options.optionRom,
     snapshot: options.snapshot ?? false,
     clock,
     plugins: options.plugin,

@@ -54,6 +54,9 @@ interface ProfileOptions {
   readonly append?: string;
   readonly ram: string;
   readonly apic: boolean;
+  readonly bios?: string;
+  readonly vgaRom?: string;
+  readonly optionRom: string[];
   readonly plugin: string[];
   readonly cache: string;
   readonly output?: string;
@@ -91,6 +94,9 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
     append: options.append,
     ramBytes: parseSize(options.ram),
     apic: options.apic,
+    bios: options.bios,
+    vgaRom: options.vgaRom,
+    optionRoms: options.optionRom,
     snapshot: true,
     clock: "virtual",
     plugins: options.plugin,

@@ -3,15 +3,18 @@
  *
  * @module
  */
+import { dirname, join } from "node:path";
 import {
   type Ext2Reader,
   findFileSystems,
   findKernel,
   type InitialRamDisk,
   INITRD_PATH,
+  isBiosSize,
   isLinuxKernel,
   KERNEL_PATH,
   Machine,
+  type MachineOptions,
   NS_PER_INSTRUCTION,
   SnapshotDisk,
 } from "../devices/mod.ts";
@@ -39,6 +42,11 @@ export interface SessionOptions {
   /** The medium of a CD-ROM drive; undefined: no such drive. */
   readonly cdrom?: string | undefined;
   readonly append: string | undefined;
+  /** A BIOS to start from instead of a kernel, and the ROMs of cards for it. */
+  readonly bios?: string | undefined;
+  /** The VGA's BIOS; undefined: the one that stands beside the BIOS, if there is one. */
+  readonly vgaRom?: string | undefined;
+  readonly optionRoms?: readonly string[] | undefined;
   readonly ramBytes: number;
   /** Whether there are a local APIC and an I/O APIC. */
   readonly apic: boolean;
@@ -81,7 +89,9 @@ export class Session implements Disposable {
     }
     const loaded = await Promise.all(options.plugins.map((text) => loadPlugin(text, Deno.cwd())));
     const path = options.image ??
-      (options.kernel === undefined ? await cachedDefaultImage(options.cache) : undefined);
+      (options.kernel === undefined && options.bios === undefined
+        ? await cachedDefaultImage(options.cache)
+        : undefined);
     const snapshot = options.snapshot || options.image === undefined;
     const files: FileDisk[] = [];
     const open = (name: string | undefined, readOnly: boolean): FileDisk | undefined => {
@@ -93,9 +103,10 @@ export class Session implements Disposable {
     try {
       const disk = open(path, snapshot);
       const cdrom = open(options.cdrom, true);
-      const kernel = findBootKernel(options, disk, path ?? "");
+      const firmware = readFirmware(options);
+      const kernel = firmware === undefined ? findBootKernel(options, disk, path ?? "") : undefined;
       const initrd = options.initrd === undefined
-        ? kernel.initrd
+        ? kernel?.initrd
         : { bytes: readGiven(options.initrd, "initial RAM disk"), name: options.initrd };
       const symbols = options.symbols === undefined
         ? undefined
@@ -103,6 +114,7 @@ export class Session implements Disposable {
       const machine = new Machine({
         ramBytes: options.ramBytes,
         apic: options.apic,
+        ...firmware,
         disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
         ...(cdrom === undefined ? {} : { cdrom }),
         serial: options.serial,
@@ -112,17 +124,20 @@ export class Session implements Disposable {
         // On the host's time the guest's calendar is the host's too; a virtual run repeats.
         ...(options.clock === "wall" ? { seedTimeMs: Date.now() } : {}),
       });
-      machine.loadKernel(kernel.bytes, kernel.commandLine, {
-        name: kernel.name,
-        ...(initrd === undefined ? {} : { initrd }),
-      });
+      if (kernel !== undefined) {
+        machine.loadKernel(kernel.bytes, kernel.commandLine, {
+          name: kernel.name,
+          ...(initrd === undefined ? {} : { initrd }),
+        });
+      }
       const plugins = new PluginManager({
         cpu: machine.cpu,
         now: () => machine.clock.now(),
         instructionsPerSecond: 1e9 / NS_PER_INSTRUCTION,
         stop: () => machine.stop(),
-        kernel: symbols ?? elfSymbols(kernel.bytes, "kernel"),
-        program: programSymbols(kernel.fileSystem),
+        kernel: symbols ??
+          (kernel === undefined ? undefined : elfSymbols(kernel.bytes, "kernel")),
+        program: programSymbols(kernel?.fileSystem),
       }, PLUGIN_OUTPUT);
       for (const definition of options.own ?? []) plugins.install({ definition, options: {} });
       for (const plugin of loaded) plugins.install(plugin);
@@ -158,6 +173,56 @@ function readGiven(path: string, what: string): Uint8Array {
   } catch (error) {
     throw new UserError(`Cannot read the ${what} "${path}": ${(error as Error).message}`);
   }
+}
+
+/** What a machine with a BIOS is given; undefined when it is to start from a kernel. */
+function readFirmware(
+  options: SessionOptions,
+): Pick<MachineOptions, "bios" | "biosOnSerial" | "vgaRom" | "optionRoms"> | undefined {
+  const { bios, kernel, initrd, append } = options;
+  if (bios === undefined) {
+    if (options.vgaRom === undefined && (options.optionRoms ?? []).length === 0) return undefined;
+    throw new UserError("Only a BIOS uses ROMs of cards; give one with --bios FILE");
+  }
+  if (kernel !== undefined || initrd !== undefined || append !== undefined) {
+    throw new UserError(
+      "--bios boots what is on the disk: --kernel, --initrd and --append do not go with it",
+    );
+  }
+  const image = readGiven(bios, "BIOS");
+  if (!isBiosSize(image.length)) {
+    throw new UserError(
+      `"${bios}" is no BIOS: it has ${image.length} bytes, and a ROM has 64 KiB to 16 MiB in whole pages of 4 KiB`,
+    );
+  }
+  const beside = join(dirname(bios), VGA_ROM);
+  const vgaRom = options.vgaRom ?? (exists(beside) ? beside : undefined);
+  return {
+    bios: image,
+    ...(vgaRom === undefined ? {} : { vgaRom: readRom(vgaRom, "VGA ROM") }),
+    biosOnSerial: true,
+    optionRoms: (options.optionRoms ?? []).map((path) => readRom(path, "option ROM")),
+  };
+}
+
+/** SeaBIOS's for the display that the machine has. */
+const VGA_ROM = "vgabios-stdvga.bin";
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** A card's ROM begins with 55h AAh and its length in units of 512 bytes. */
+function readRom(path: string, what: string): Uint8Array {
+  const bytes = readGiven(path, what);
+  if (bytes[0] !== 0x55 || bytes[1] !== 0xaa) {
+    throw new UserError(`"${path}" is no ${what}: it does not begin with the bytes 55 AA`);
+  }
+  return bytes;
 }
 
 /** The user's root= stands alone; else the root is where the kernel was found, by the kernel's name for it. */

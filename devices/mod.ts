@@ -34,6 +34,7 @@ export type { Ps2Keyboard } from "./input/ps2_keyboard.ts";
 export type { Ps2Mouse } from "./input/ps2_mouse.ts";
 export type { Key } from "./input/scan_codes.ts";
 export type { AcpiFiles } from "./pc/acpi/tables.ts";
+export { isBiosSize } from "./pc/bios.ts";
 export type { FwCfg } from "./pc/fw_cfg.ts";
 export { Board, type BoardOptions } from "./pc/board.ts";
 export {

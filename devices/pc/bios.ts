@@ -21,6 +21,11 @@ const LEAST_BYTES = 0x10000;
 const MOST_BYTES = 0x1000000;
 const PAGE_BYTES = 0x1000;
 
+/** Whether a file of so many bytes can be a BIOS: whole pages, 64 KiB to 16 MiB. */
+export function isBiosSize(length: number): boolean {
+  return length >= LEAST_BYTES && length <= MOST_BYTES && length % PAGE_BYTES === 0;
+}
+
 /**
  * Looks whether the image can be a BIOS.
  *
@@ -28,7 +33,7 @@ const PAGE_BYTES = 0x1000;
  */
 export function checkBios(bios: Uint8Array): void {
   const { length } = bios;
-  if (length < LEAST_BYTES || length > MOST_BYTES || length % PAGE_BYTES !== 0) {
+  if (!isBiosSize(length)) {
     throw new RangeError(
       `Cannot start from a BIOS of ${length} bytes: it has from 64 KiB to 16 MiB in whole pages of 4 KiB`,
     );
@@ -54,6 +59,8 @@ export function describeToBios(
     readonly ramBytes: number;
     readonly acpi: AcpiFiles;
     readonly optionRoms: readonly Uint8Array[];
+    /** The console is COM1 as well as the screen. */
+    readonly onSerial: boolean;
   },
 ): void {
   fwCfg.setNumber(FW_CFG_KEY.ramBytes, machine.ramBytes, 8);
@@ -66,6 +73,7 @@ export function describeToBios(
   fwCfg.addFile(ACPI_FILE.rsdp, machine.acpi.rsdp);
   fwCfg.addFile(ACPI_FILE.tables, machine.acpi.tables);
   fwCfg.addFile(ACPI_FILE.loader, machine.acpi.loader);
+  if (machine.onSerial) fwCfg.addFile("etc/sercon-port", Uint8Array.of(0xf8, 0x03));
   machine.optionRoms.forEach((rom, index) => fwCfg.addFile(`genroms/option${index}.bin`, rom));
 }
 

@@ -88,6 +88,8 @@ export interface MachineOptions {
   readonly bios?: Uint8Array;
   /** The VGA's BIOS, which a BIOS finds on the PCI bus. */
   readonly vgaRom?: Uint8Array;
+  /** Whether the BIOS's console is COM1 as well as the screen; default false. */
+  readonly biosOnSerial?: boolean;
   /** Option ROMs, which a BIOS finds as firmware files. */
   readonly optionRoms?: readonly Uint8Array[];
   /** Start of the real-time clock, ms since 1970; default 2025-01-01, so that runs repeat. */
@@ -203,6 +205,7 @@ export class Machine {
       ramBytes,
       acpi: this.acpi,
       optionRoms: options.optionRoms ?? [],
+      onSerial: options.biosOnSerial ?? false,
     });
     if (bios !== undefined) installBios(cpu.memory, bios);
     this.#start();

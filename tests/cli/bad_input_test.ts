@@ -107,6 +107,8 @@ Deno.test("boot: images and kernels that cannot boot", () => {
     write("foreign.img", image(foreignElf()));
     write("text.img", image(new TextEncoder().encode("not a kernel")));
     write("corrupt.img", corrupt());
+    write("odd", new Uint8Array(1000));
+    write("rom", new Uint8Array(0x10000));
     mkdirSync(join(folder, "folder"));
     const cases: [string[], RegExp][] = [
       [["none.img"], /There is no image "none.img"; make one with: image build none.img/],
@@ -119,6 +121,11 @@ Deno.test("boot: images and kernels that cannot boot", () => {
       [["text.img"], /is not an ELF file/],
       [["corrupt.img"], /"corrupt.img" has a damaged directory/],
       [["good.img", "--kernel", "none"], /Cannot read the kernel "none"/],
+      [["good.img", "--bios", "none"], /Cannot read the BIOS "none"/],
+      [["good.img", "--bios", "good.img", "--kernel", "x"], /--kernel, .* do not go with it/],
+      [["good.img", "--bios", "odd"], /"odd" is no BIOS: it has \d+ bytes/],
+      [["good.img", "--option-rom", "odd"], /give one with --bios FILE/],
+      [["good.img", "--bios", "rom", "--option-rom", "odd"], /"odd" is no option ROM/],
       [["good.img", "--ram", "1M"], /from 8M to 3072M of memory/],
       [["good.img", "--ram", "many"], /"many" is not a size/],
       [["good.img", "--clock", "sun"], /--clock is "virtual" or "wall", not "sun"/],
