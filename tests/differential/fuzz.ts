@@ -1,6 +1,6 @@
 /**
- * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--x87 | --simd | --float] [--seed N] [--count N]
- * [--only OPERATION] [--ulps N] [--show N] [--report]`. Count is cases a row. Prints differences; with
+ * The differential tester's command: `deno run -A tests/differential/fuzz.ts [--all | --integer --x87 --simd --float]
+ * [--seed N] [--count N] [--only OPERATION] [--ulps N] [--show N] [--report]`. Count is cases a row. Prints differences; with
  * `--report` also the cases of each row and how many of them completed without an exception.
  * @module
  */
@@ -35,6 +35,8 @@ export interface Report {
   /** Single-instruction cases by row, and how many of them completed. */
   readonly rows: Map<string, { cases: number; completed: number }>;
   readonly differences: { test: TestCase; native: Outcome; ours: Outcome; text: string[] }[];
+  /** Sees every case that agreed, for the table of coverage. */
+  readonly onPass?: (test: TestCase, native: Outcome) => void;
 }
 
 /** Runs cases on both engines and compares them. */
@@ -57,12 +59,22 @@ export async function compareCases(
     if (native.vector === 3) report.completed++;
     const text = compare(test, native, our, fpu);
     if (text.length > 0) report.differences.push({ test, native, ours: our, text });
+    else report.onPass?.(test, native);
   }
 }
 
+/** What to compare: `count` cases a row, of one operation if `only` is given. */
+export interface Options {
+  readonly seed: number;
+  readonly count: number;
+  readonly only?: string | undefined;
+  readonly onPass?: Report["onPass"];
+}
+
 /** An empty report. */
-export function newReport(): Report {
-  return { cases: 0, completed: 0, skipped: 0, rows: new Map(), differences: [] };
+export function newReport(onPass?: Report["onPass"]): Report {
+  const report = { cases: 0, completed: 0, skipped: 0, rows: new Map(), differences: [] };
+  return onPass === undefined ? report : { ...report, onPass };
 }
 
 function countRow(report: Report, { row }: Pattern, cases: number, before: number): void {
@@ -72,9 +84,9 @@ function countRow(report: Report, { row }: Pattern, cases: number, before: numbe
 /** Single-instruction cases for each row, the same in segments that are not flat, then sequences. */
 export async function compareInteger(
   engines: { native: NativeEngine; ours: InterpreterEngine },
-  options: { seed: number; count: number; only?: string | undefined },
+  options: Options,
 ): Promise<Report> {
-  const report = newReport();
+  const report = newReport(options.onPass);
   const random = new Random(options.seed);
   const patterns = INTEGER.map(pattern).filter((p) =>
     comparable(p) && !engines.ours.missing.has(p.operation)
@@ -108,7 +120,7 @@ const APPROXIMATE = /^(fsin|fcos|fsincos|fptan|fpatan|f2xm1|fyl2x|fyl2xp1)$/;
 /** Cases of SSE's floating-point arithmetic for each row. */
 export function compareFloats(
   engines: { native: NativeEngine; ours: Engine },
-  options: { seed: number; count: number; only?: string | undefined },
+  options: Options,
 ): Promise<Report> {
   return compareSimd(engines, options, true);
 }
@@ -116,9 +128,9 @@ export function compareFloats(
 /** x87 cases for each row. */
 export async function compareX87(
   engines: { native: Engine; ours: Engine },
-  options: { seed: number; count: number; only?: string | undefined; ulps?: number },
+  options: Options & { ulps?: number },
 ): Promise<Report> {
-  const report = newReport();
+  const report = newReport(options.onPass);
   const random = new Random(options.seed);
   for (const p of X87.map(pattern)) {
     if (options.only && p.operation !== options.only) continue;
@@ -140,10 +152,10 @@ const NOT_IN_SEQUENCE = /^(fx|maskmov)/;
  */
 export async function compareSimd(
   engines: { native: NativeEngine; ours: Engine },
-  options: { seed: number; count: number; only?: string | undefined },
+  options: Options,
   floats = false,
 ): Promise<Report> {
-  const report = newReport();
+  const report = newReport(options.onPass);
   const random = new Random(options.seed);
   const make = floats ? floatCase : simdCase;
   const wanted = ({ operation }: Pattern): boolean => !options.only || operation === options.only;
@@ -174,6 +186,21 @@ function option(name: string): string | undefined {
   return at < 0 ? undefined : Deno.args[at + 1];
 }
 
+/** The parts by the name of their option; the first is what runs without one. */
+type Part = readonly [
+  name: string,
+  compareAll: (
+    engines: { native: NativeEngine; ours: InterpreterEngine },
+    options: Options & { ulps?: number },
+  ) => Promise<Report>,
+];
+export const PARTS: readonly [Part, ...Part[]] = [
+  ["integer", compareInteger],
+  ["x87", compareX87],
+  ["simd", compareSimd],
+  ["float", compareFloats],
+];
+
 async function main(): Promise<void> {
   const native = await startNative();
   if (!(native instanceof NativeEngine)) {
@@ -182,19 +209,22 @@ async function main(): Promise<void> {
   }
   const ours = new InterpreterEngine(native.hasLow);
   const started = performance.now();
-  const compareAll = Deno.args.includes("--x87")
-    ? compareX87
-    : Deno.args.includes("--simd")
-    ? compareSimd
-    : Deno.args.includes("--float")
-    ? compareFloats
-    : compareInteger;
-  const report = await compareAll({ native, ours }, {
-    seed: Number(option("seed") ?? 1),
-    count: Number(option("count") ?? 200),
-    only: option("only"),
-    ulps: Number(option("ulps") ?? 1),
-  });
+  const chosen = PARTS.filter(([name]) => Deno.args.includes(`--${name}`));
+  const parts = Deno.args.includes("--all") ? PARTS : chosen.length > 0 ? chosen : [PARTS[0]];
+  const report = newReport();
+  for (const [, compareAll] of parts) {
+    const part = await compareAll({ native, ours }, {
+      seed: Number(option("seed") ?? 1),
+      count: Number(option("count") ?? 200),
+      only: option("only"),
+      ulps: Number(option("ulps") ?? 1),
+    });
+    report.cases += part.cases;
+    report.completed += part.completed;
+    report.skipped += part.skipped;
+    report.differences.push(...part.differences);
+    for (const [row, counts] of part.rows) report.rows.set(row, counts);
+  }
   await native[Symbol.asyncDispose]();
   const byRow = new Map<string, typeof report.differences>();
   for (const difference of report.differences) {

@@ -72,11 +72,11 @@ export function pattern(row: Row): Pattern {
 }
 
 /**
- * Operations that cannot be compared: results that are the machine's own (CPUID, RDTSC, RDPMC), system calls,
+ * Operations that cannot be compared: results that are the machine's own (CPUID, RDTSC), system calls,
  * and what Linux emulates under UMIP (SGDT SIDT SLDT STR SMSW).
  */
 const INCOMPARABLE = new Set(
-  ["cpuid", "rdtsc", "rdpmc", "sysenter", "sgdt", "sidt", "sldt", "str", "smsw"],
+  ["cpuid", "rdtsc", "sysenter", "sgdt", "sidt", "sldt", "str", "smsw"],
 );
 /** True when the pattern can be compared with a native run. */
 export function comparable({ operation }: Pattern): boolean {

@@ -27,6 +27,16 @@
   _(i_sidt, "sidt (%edi)\n movl (%edi), %eax\n movl 4(%edi), %ecx\n" FINISH) \
   _(i_sgdt_word, ".byte 0x66\n sgdt (%edi)\n movl (%edi), %eax\n movl 4(%edi), %ecx\n" FINISH) \
   _(i_sldt, "sldt %eax\n" FINISH) _(i_str, "str %eax\n" FINISH) _(i_str_word, "str %ax\n" FINISH) \
+  _(i_sldt_word, "sldt %ax\n" FINISH) \
+  _(i_sldt_memory, "sldt (%edi)\n movl (%edi), %eax\n" FINISH) _(i_str_memory, "str (%edi)\n movl (%edi), %eax\n" FINISH) \
+  _(i_smsw_memory, "smsw (%edi)\n movl (%edi), %eax\n" FINISH) \
+  _(i_lmsw_memory, "smsw (%edi)\n lmsw (%edi)\n smsw %eax\n" FINISH) \
+  _(i_lgdt_word, ".byte 0x66\n lgdt gdt_pointer\n sgdt (%edi)\n movl 2(%edi), %eax\n lgdt gdt_pointer\n" FINISH) \
+  _(i_sidt_word, ".byte 0x66\n sidt (%edi)\n movl (%edi), %eax\n movl 4(%edi), %ecx\n" FINISH) \
+  _(i_lldt_memory, "movw $0x30, (%edi)\n lldt (%edi)\n sldt %eax\n" FINISH) \
+  _(i_ltr_memory, "movw $0, (%edi)\n ltr (%edi)\n") \
+  _(i_invd, "invd\n" FINISH) _(i_ud1, ".byte 0x0f, 0xb9, 0xc0\n") \
+  _(i_cpuid, "xorl %eax, %eax\n cpuid\n xorl %eax, %eax\n" FINISH) \
   _(i_sgdt_register, ".byte 0x0f, 0x01, 0xc0\n" FINISH) \
   _(i_mov_cs, ".byte 0x8e, 0xc8\n" FINISH) _(i_mov_seg6, ".byte 0x8e, 0xf0\n" FINISH) \
   _(i_lock, ".byte 0xf0\n nop\n" FINISH) _(i_lock_register, ".byte 0xf0, 0x01, 0xc8\n" FINISH) \
@@ -50,6 +60,11 @@ CODE(port_in4, "movl %ebx, %edx\n inl %dx, %eax\n xorl %eax, %eax\n" FINISH)
 CODE(port_out1, "movl %ebx, %edx\n xorl %eax, %eax\n outb %al, %dx\n" FINISH)
 CODE(port_ins, "movl %ebx, %edx\n xorl %ecx, %ecx\n rep insb\n insb\n xorl %eax, %eax\n" FINISH)
 CODE(port_outs, "movl %ebx, %edx\n outsb\n xorl %eax, %eax\n" FINISH)
+CODE(port_in4_immediate, "inl $0x80, %eax\n xorl %eax, %eax\n" FINISH)
+CODE(port_in1_register, "movl %ebx, %edx\n inb %dx, %al\n xorl %eax, %eax\n" FINISH)
+CODE(port_out4, "xorl %eax, %eax\n outl %eax, $0x80\n outb %al, $0x80\n movl %ebx, %edx\n outl %eax, %dx\n outw %ax, %dx\n" FINISH)
+CODE(port_ins4, "movl %ebx, %edx\n movl $2, %ecx\n rep insl\n insw\n xorl %eax, %eax\n" FINISH)
+CODE(port_outs4, "movl %ebx, %edx\n movl $2, %ecx\n rep outsl\n outsw\n xorl %eax, %eax\n" FINISH)
 
 CODE(system_enter, "movl %esp, %ecx\n sysenter\n")
 CODE(system_entered, FINISH)
@@ -82,8 +97,11 @@ void instruction_scenarios(void) {
     }
   }
   /* I/O: by IOPL and by bitmap. */
-  static void (*const PORTS[])(void) = {port_in1, port_in2, port_in4, port_out1, port_ins, port_outs};
-  for (u32 op = 0; op < 6; op++) {
+  static void (*const PORTS[])(void) = {
+    port_in1, port_in2, port_in4, port_out1, port_ins, port_outs,
+    port_in4_immediate, port_in1_register, port_out4, port_ins4, port_outs4,
+  };
+  for (u32 op = 0; op < sizeof PORTS / sizeof *PORTS; op++) {
     for (u32 iopl = 0; iopl < 4; iopl += 3) {
       for (u32 map = 0; map < 5; map++) {
         for (int cpl = 0; cpl < 4; cpl += 3) {

@@ -5,52 +5,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Cpu } from "../../../cpu/mod.ts";
 import { DEVIATIONS } from "./deviations.ts";
-
-const HERE = new URL("./", import.meta.url);
-const CACHE = new URL("../../../.cache/differential/", import.meta.url);
-const SOURCES = [
-  "start.S",
-  "main.c",
-  "segments.c",
-  "gates.c",
-  "tasks.c",
-  "virtual.c",
-  "virtual.S",
-  "paging.c",
-  "flags.c",
-  "instructions.c",
-  "real.c",
-  "real.S",
-];
-// deno-fmt-ignore
-const FLAGS = [
-  "-m32", "-O1", "-ffreestanding", "-nostdlib", "-static", "-fno-pic", "-no-pie", "-fno-stack-protector",
-  "-mgeneral-regs-only", "-fno-asynchronous-unwind-tables", "-Wall", "-Wextra", "-Werror",
-  "-Wl,-Ttext-segment=0x100000", "-Wl,-z,noexecstack", "-Wl,--build-id=none",
-];
-const RAM = 32 << 20;
-const INSTRUCTIONS_MAX = 1e9;
-
-function tool(name: string): boolean {
-  try {
-    return new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" })
-      .outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-async function build(path: string): Promise<Uint8Array> {
-  const files = SOURCES.map((name) => new URL(name, HERE).pathname);
-  const { success, stderr } = await new Deno.Command("gcc", {
-    args: [...FLAGS, "-o", path, ...files],
-    stderr: "piped",
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return await Deno.readFile(path);
-}
+import { buildProbe, CACHE, hasTool, runProbe } from "./probe.ts";
 
 async function runQemu(path: string): Promise<string> {
   const output = `${path}.qemu`;
@@ -67,53 +23,15 @@ async function runQemu(path: string): Promise<string> {
   return text;
 }
 
-function runOurs(elf: Uint8Array): string {
-  const bytes: number[] = [];
-  let done = false;
-  const cpu: Cpu = new Cpu({
-    ramBytes: RAM,
-    bus: {
-      readPort: () => 0xff,
-      writePort: (port, _size, value) => {
-        if (port === 0xe9) bytes.push(value);
-        else if (port === 0xf4) {
-          done = true;
-          cpu.requestStop();
-        }
-      },
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => 0x20,
-    },
-  });
-  // ELF32: program headers of type LOAD.
-  const view = new DataView(elf.buffer, elf.byteOffset);
-  for (let i = 0; i < view.getUint16(44, true); i++) {
-    const at = view.getUint32(28, true) + 32 * i;
-    if (view.getUint32(at, true) !== 1) continue;
-    const offset = view.getUint32(at + 4, true);
-    cpu.memory.write(
-      view.getUint32(at + 12, true),
-      elf.subarray(offset, offset + view.getUint32(at + 16, true)),
-    );
-  }
-  cpu.enterFlatProtectedMode({ eip: view.getUint32(24, true), eax: 0x2badb002 });
-  while (!done && cpu.instructions < INSTRUCTIONS_MAX) {
-    const reason = cpu.run(10_000_000);
-    if (reason !== "limit") break;
-  }
-  return new TextDecoder().decode(new Uint8Array(bytes));
-}
-
-const missing = ["gcc", "qemu-system-i386"].filter((name) => !tool(name));
+const missing = ["gcc", "qemu-system-i386"].filter((name) => !hasTool(name));
 
 async function compare(): Promise<void> {
   await Deno.mkdir(CACHE, { recursive: true });
   const path = new URL(`system-probe-${Deno.pid}`, CACHE).pathname;
   try {
-    const elf = await build(path);
+    const elf = await buildProbe(path);
     const qemu = (await runQemu(path)).split("\n");
-    const ours = runOurs(elf).split("\n");
+    const ours = runProbe(elf).split("\n");
     assert.equal(ours.length, qemu.length, `our last line: ${ours.at(-2)}`);
     assert.ok(ours.length > 20_000);
     const used = new Map<string, number>();
