@@ -407,12 +407,6 @@ function prepare(
     gpr[1] = (((gpr[1] as number) & ~0xff) | random.below(66)) >>> 0;
   }
   switch (p.operation) {
-    case "pushSegment":
-      // Processors since the P6 write two of the four bytes: the rest is left alone (SDM vol. 2, PUSH).
-      d.patches.push({ address: (gpr[4] as number) - 4, bytes: new Uint8Array(4) });
-      // And so #AC asks for two bytes only.
-      d.eflags &= ~AC;
-      break;
     case "popa":
       // Silicon has loaded some registers when the other page faults; we load none.
       if ((gpr[4] as number) + 32 > REGIONS.stack.start + REGIONS.stack.bytes) {
@@ -563,9 +557,8 @@ export function segmentedCase(p: Pattern, random: Random): TestCase {
     if (!instruction(p, d, out)) continue;
     const made = finish(p, d, out);
     const named = { ...made, name: `segmented … ${made.name}`, segments };
-    // What silicon has on the stack below ESP when the target of a call is beyond the limit; half of a pushed
-    // selector's slot.
-    if (!/^(call|pushSegment)/.test(p.operation)) return named;
+    // What silicon has on the stack below ESP when the target of a call is beyond the limit.
+    if (!/^call/.test(p.operation)) return named;
     return {
       ...named,
       undefinedMemory: { start: REGIONS.stack.start, bytes: REGIONS.stack.bytes },

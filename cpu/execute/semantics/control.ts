@@ -197,9 +197,15 @@ const popAll: Semantics = {
   },
 };
 
+/** Processors since the P6 write the selector alone, also where the slot has four bytes (SDM vol. 2, PUSH). */
 const pushSegment: Semantics = {
   stack: true,
-  emit: push.emit,
+  emit(x: Emitter): void {
+    const value = x.local();
+    x.read(0).f.set(value);
+    x.writeLinear(x.stackLinear(-x.operandSize, 2, true), 2, value);
+    x.adjustStack(-x.operandSize);
+  },
 };
 
 const enter: Semantics = {

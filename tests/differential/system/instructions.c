@@ -34,7 +34,7 @@
   _(i_lgdt_word, ".byte 0x66\n lgdt gdt_pointer\n sgdt (%edi)\n movl 2(%edi), %eax\n lgdt gdt_pointer\n" FINISH) \
   _(i_sidt_word, ".byte 0x66\n sidt (%edi)\n movl (%edi), %eax\n movl 4(%edi), %ecx\n" FINISH) \
   _(i_lldt_memory, "movw $0x30, (%edi)\n lldt (%edi)\n sldt %eax\n" FINISH) \
-  _(i_ltr_memory, "movw $0, (%edi)\n ltr (%edi)\n") \
+  _(i_ltr_memory, "movw $0x10, (%edi)\n ltr (%edi)\n") \
   _(i_invd, "invd\n" FINISH) _(i_ud1, ".byte 0x0f, 0xb9, 0xc0\n") \
   _(i_cpuid, "xorl %eax, %eax\n cpuid\n xorl %eax, %eax\n" FINISH) \
   _(i_sgdt_register, ".byte 0x0f, 0x01, 0xc0\n" FINISH) \
