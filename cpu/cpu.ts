@@ -138,6 +138,8 @@ export class Cpu {
     core.setSegment(L.CS, 0xf000, 0xffff0000 | 0, 0xffff, 0x93);
     core.setSegment(L.LDTR, 0, 0, 0xffff, 0x82);
     core.setSegment(L.TR, 0, 0, 0xffff, 0x8b);
+    core.debug.pending = 0;
+    core.debug.refresh();
     resetMsrs(core);
     core.shutdown = false;
     core.memory.flush();

@@ -9,6 +9,7 @@
 import { AC, IF, NT, RF, TF, VM } from "../state/flags.ts";
 import { Fault, VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
+import { DR7_GD } from "../execute/breakpoints.ts";
 import type { Core } from "../execute/core.ts";
 import type { EventUnit } from "../execute/units.ts";
 import {
@@ -198,8 +199,13 @@ export class Delivery implements EventUnit {
     let errorCode = firstError;
     for (;;) {
       try {
+        core.debug.muted = true;
         // A fault behind the commit point of a task switch is the new task's.
         enterVector(core, vector, source, errorCode, core.eip);
+        if (vector === VECTOR.DB && source === SOURCE.EXCEPTION) {
+          const dr7 = (L.DR >> 2) + 7;
+          core.i32[dr7] = (core.i32[dr7] as number) & ~DR7_GD;
+        }
         return true;
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
@@ -213,6 +219,8 @@ export class Delivery implements EventUnit {
         vector = double ? VECTOR.DF : second;
         errorCode = double ? 0 : error.errorCode;
         source = SOURCE.EXCEPTION;
+      } finally {
+        core.debug.muted = false;
       }
     }
   }

@@ -6,12 +6,13 @@
  * Sources: SDM vol. 2 (IRET), vol. 3A §5.8.6, §6.7.1 (NMI), §7.4 (nested tasks).
  * @module
  */
-import { AC, ARITHMETIC, DF, ID, IF, IOPL, NT, TF, VIF, VIP, VM } from "../state/flags.ts";
+import { AC, ARITHMETIC, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM } from "../state/flags.ts";
 import { VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import type { Assist } from "../execute/assist.ts";
 import type { Core } from "../execute/core.ts";
 import { loadSegmentReal, selectorError } from "../memory/mod.ts";
+import { loadedFlags } from "./flags.ts";
 import { StackReader } from "./frame.ts";
 import { type FarReturn, farReturnTarget, finishFarReturn } from "./returns.ts";
 import { switchTask, TASK_SWITCH, taskDescriptor } from "./tasks.ts";
@@ -44,8 +45,8 @@ function returnReal(core: Core, size: 2 | 4): void {
   reader.commit();
   let writable = ARITHMETIC | TF | IF | DF | NT;
   if (!core.vm86) writable |= IOPL;
-  if (size === 4) writable |= AC | ID;
-  core.eflags = (old & ~writable) | (image & writable);
+  if (size === 4) writable |= AC | ID | RF;
+  core.eflags = loadedFlags(core, (old & ~(writable | RF)) | (image & writable));
   loadSegmentReal(core, L.CS, selector);
   core.eip = offset;
 }
@@ -84,13 +85,14 @@ function returnProtected(core: Core, size: 2 | 4): void {
   }
   const target: FarReturn = farReturnTarget(core, { reader, selector, offset, release: 0 });
   finishFarReturn(core, target);
-  core.eflags = mergeFlags(old, image, size, cpl);
+  core.eflags = loadedFlags(core, mergeFlags(old, image, size, cpl));
 }
 
-/** Flags after IRET in protected mode. QUIRK(breakpoints): RF is dropped, there being none to resume from. */
+/** Flags after IRET in protected mode. */
 export function mergeFlags(old: number, image: number, size: 2 | 4, cpl: number): number {
-  let writable = ARITHMETIC | TF | DF | NT;
+  let writable = ARITHMETIC | TF | DF | NT | RF;
   if (size === 4) writable |= AC | ID;
+  else image &= 0xffff;
   if (cpl <= (old & IOPL) >> 12) writable |= IF;
   if (cpl === 0) writable |= size === 4 ? IOPL | VIF | VIP : IOPL;
   return (old & ~writable) | (image & writable);

@@ -7,9 +7,10 @@
  * Sources: SDM vol. 3A §7.3 (steps), Table 7-1 (checks), Table 7-2 (busy, NT, link), §6.12.2, §17.3.1.5 (T bit).
  * @module
  */
-import { NT, RF, VM } from "../state/flags.ts";
+import { NT, VM } from "../state/flags.ts";
 import { Fault, VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
+import { DR6 } from "../execute/breakpoints.ts";
 import type { Core } from "../execute/core.ts";
 import {
   checkedDescriptor,
@@ -24,6 +25,7 @@ import {
   SYSTEM_TYPE,
 } from "../memory/mod.ts";
 import { writeCr3 } from "../system/control.ts";
+import { loadedFlags } from "./flags.ts";
 import { StackFrame } from "./frame.ts";
 import {
   checkIncoming,
@@ -48,7 +50,6 @@ export type TaskSwitch = typeof TASK_SWITCH[keyof typeof TASK_SWITCH];
 /** Busy bit of a TSS descriptor's second word. */
 const BUSY = 0x200;
 const CR0_TS = 0x8;
-const DR6_BT = 0x8000;
 /** L0–L3 of DR7. */
 const DR7_LOCAL = 0x55;
 
@@ -126,6 +127,7 @@ export function switchTask(core: Core, tss: Descriptor, options: TaskSwitchOptio
   core.i32[L.CR0 >> 2] = core.cr0 | CR0_TS;
   const dr7 = (L.DR >> 2) + 7;
   core.i32[dr7] = (core.i32[dr7] as number) & ~DR7_LOCAL;
+  core.debug.refresh();
   try {
     loadTask(core, ext);
     if (options.errorCode >= 0) {
@@ -133,11 +135,7 @@ export function switchTask(core: Core, tss: Descriptor, options: TaskSwitchOptio
       core.setGpr(4, frame.commit(core));
     }
     if (core.eip > core.segmentLimit(L.CS)) core.raise(VECTOR.GP, ext);
-    if (image.trap) {
-      const dr6 = (L.DR >> 2) + 6;
-      core.i32[dr6] = (core.i32[dr6] as number) | DR6_BT;
-      core.raise(VECTOR.DB);
-    }
+    if (image.trap) core.debug.pending |= DR6.BT;
   } catch (error) {
     if (error instanceof Fault) error.trap = true;
     throw error;
@@ -161,8 +159,7 @@ function loadTask(core: Core, ext: number): void {
   const { selectors } = image;
   const vm86 = (image.eflags & VM) !== 0;
   for (let i = 0; i < 8; i++) core.setGpr(i, image.registers[i] as number);
-  // QUIRK(breakpoints): RF is dropped, there being none to resume from.
-  core.eflags = image.eflags & ~RF;
+  core.eflags = loadedFlags(core, image.eflags);
   core.eip = image.eip;
   core.cpl = vm86 ? 3 : (selectors[L.CS] as number) & 3;
   for (let segment = L.ES; segment <= L.GS; segment++) {

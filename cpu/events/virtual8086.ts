@@ -11,6 +11,7 @@ import { VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import type { Core } from "../execute/core.ts";
 import { loadSegmentReal } from "../memory/mod.ts";
+import { loadedFlags } from "./flags.ts";
 import { StackFrame, type StackReader } from "./frame.ts";
 import { isRedirected } from "./tss.ts";
 
@@ -37,8 +38,7 @@ export function returnToVirtual8086(
   const stack = reader.pop();
   const selectors = DATA_SEGMENTS.map(() => reader.pop());
   if (target.offset > LIMIT) core.raise(VECTOR.GP, 0);
-  // QUIRK(breakpoints): RF is dropped, there being none to resume from.
-  core.eflags = target.image & ~RF;
+  core.eflags = loadedFlags(core, target.image);
   core.cpl = 3;
   loadSegmentReal(core, L.CS, target.selector);
   loadSegmentReal(core, L.SS, stack);

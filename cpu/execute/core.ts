@@ -8,6 +8,7 @@
 import { readFlags, writeFlags } from "../state/flags.ts";
 import { Fault } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
+import { Breakpoints } from "./breakpoints.ts";
 import type { Bus, EventUnit, MemoryUnit } from "./units.ts";
 
 /** Attributes of a segment cache: bits 8–23 of the descriptor's second word in bits 0–15. */
@@ -90,6 +91,10 @@ export class Core {
     undefined;
   /** Physical addresses of 36 bits in 4 MiB pages (PSE-36). */
   extendedAddresses = true;
+  /** Breakpoints of the debug registers, and #DB traps that wait for the end of an instruction. */
+  readonly debug: Breakpoints = new Breakpoints(this);
+  /** IRET or a task switch has loaded RF: it holds for the next instruction, not for that one. */
+  resumeFlagLoaded = false;
   /** Set by a triple fault. */
   shutdown = false;
   /** CS of the last code that was not flat: what was found under the present epoch was found with it. */

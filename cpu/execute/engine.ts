@@ -9,11 +9,12 @@
  * @module
  */
 import type { Decoder } from "../isa/decode.ts";
-import { IF, TF } from "../state/flags.ts";
+import { IF, RF, TF } from "../state/flags.ts";
 import type { Fault } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import { type Assists, emptyOperands, fillOperands, type Operands } from "./assist.ts";
 import { Blocks } from "./blocks.ts";
+import { DR6 } from "./breakpoints.ts";
 import { CodeFinder } from "./code_finder.ts";
 import type { CodeCache, Core } from "./core.ts";
 import { type Handlers, SPECIAL } from "./handlers.ts";
@@ -75,6 +76,7 @@ export class Engine implements CodeCache {
     this.translator = new BlockTranslator(core, decoder, handlers, (group) => {
       this.#addGroup(handlers, group);
     });
+    this.translator.breakpoint = () => this.addCallback(this.#breakpoint);
     this.#finder = new CodeFinder(core, this.blocks, this.translator, () => this.#flushBlocks());
     this.#knownAssists = options.assists;
     this.#nameAssists(handlers);
@@ -306,7 +308,7 @@ export class Engine implements CodeCache {
   /** Runs at most `limit` instructions. */
   run(limit: number): StopReason {
     const core = this.#core;
-    const { i32 } = core;
+    const { i32, debug } = core;
     const end = this.#retired + Math.ceil(limit);
     if (this.#running) {
       throw new TypeError("Cannot run the processor from inside one of its callbacks");
@@ -314,20 +316,29 @@ export class Engine implements CodeCache {
     this.#running = true;
     try {
       for (;;) {
+        // Debug traps come before interrupts (SDM vol. 3A Table 6-2): here the T bit of a task that an event started.
+        if (debug.pending !== 0 && (i32[L.INTERRUPT_SHADOW >> 2] as number) < 2) this.#debugTrap();
         const reason = this.#boundary();
         if (reason !== undefined) return reason;
+        const shadow = i32[L.INTERRUPT_SHADOW >> 2] as number;
+        if (debug.pending !== 0 && shadow < 2) continue;
         if (this.#retired >= end) return "limit";
-        const step = (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 ||
-          ((i32[L.EFLAGS >> 2] as number) & TF) !== 0;
+        const flags = i32[L.EFLAGS >> 2] as number;
+        const step = shadow !== 0 || (flags & (TF | RF)) !== 0;
         const until = Math.min(end, this.#nextTime) - this.#retired;
-        const singleStep = ((i32[L.EFLAGS >> 2] as number) & TF) !== 0;
         core.enteredHandler = false;
+        core.resumeFlagLoaded = false;
+        debug.inhibited = shadow >= 2;
         i32[L.INTERRUPT_SHADOW >> 2] = 0;
-        const faulted = this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET));
+        const eip = i32[L.EIP >> 2] as number;
+        const count = i32[L.ECX >> 2] as number;
+        if (this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET))) continue;
+        // RF holds until its instruction is done, a repeated one until its last element.
         if (
-          singleStep && !faulted && !core.enteredHandler &&
-          (i32[L.INTERRUPT_SHADOW >> 2] as number) < 2
-        ) this.#singleStep();
+          flags & RF && !core.resumeFlagLoaded &&
+          (i32[L.EIP >> 2] !== eip || i32[L.ECX >> 2] === count)
+        ) i32[L.EFLAGS >> 2] = (i32[L.EFLAGS >> 2] as number) & ~RF;
+        this.#trapAfter(flags);
       }
     } finally {
       this.#running = false;
@@ -438,7 +449,11 @@ export class Engine implements CodeCache {
         this.#account();
         throw error;
       }
+      const fetching = i32[L.CURRENT >> 2] === 0;
       this.#unwind(core.fault);
+      core.debug.pending = 0;
+      // A code breakpoint comes before a fault of the fetch (SDM vol. 3A Table 6-2).
+      if (fetching) this.#codeBreakpoint();
       faulted = true;
     }
     this.#account();
@@ -452,7 +467,8 @@ export class Engine implements CodeCache {
     const flags = i32[L.EFLAGS >> 2] as number;
     return (pending !== 0 && (pending !== L.EVENT.INTERRUPT || (flags & IF) !== 0)) ||
       (i32[L.HALTED >> 2] as number) !== 0 || (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 ||
-      (flags & TF) !== 0 || this.#flushRequested || this.#core.shutdown;
+      (flags & (TF | RF)) !== 0 || this.#core.debug.pending !== 0 || this.#flushRequested ||
+      this.#core.shutdown;
   }
   /** Books the instructions of the stretch. */
   #account(): void {
@@ -484,13 +500,37 @@ export class Engine implements CodeCache {
     if (fault.vector === 14) core.i32[L.CR2 >> 2] = fault.address;
     if (!core.events.deliver(fault)) core.shutdown = true;
   }
-  #singleStep(): void {
+  /** #DB for the instruction that has ended, begun with `flags`. Behind MOV SS it waits, a single step is dropped. */
+  #trapAfter(flags: number): void {
+    const { i32, debug, enteredHandler } = this.#core;
+    const shadowed = (i32[L.INTERRUPT_SHADOW >> 2] as number) >= 2;
+    if (flags & TF && !enteredHandler && !shadowed) debug.pending |= DR6.BS;
+    if (debug.pending !== 0 && !shadowed) this.#debugTrap();
+  }
+  #debugTrap(): void {
     const core = this.#core;
-    core.i32[(L.DR >> 2) + 6] = (core.i32[(L.DR >> 2) + 6] as number) | 0x4000;
+    const dr6 = (L.DR >> 2) + 6;
+    core.i32[dr6] = (core.i32[dr6] as number) | core.debug.pending;
+    core.debug.pending = 0;
     core.fault.set(1);
     core.fault.trap = true;
     this.#deliver();
   }
+
+  /** Makes the fault #DB when a code breakpoint is at EIP. Returns whether there is one. */
+  #codeBreakpoint(): boolean {
+    const core = this.#core;
+    if ((core.i32[L.EFLAGS >> 2] as number) & RF) return false;
+    const bits = core.debug.codeHits(core.segmentBase(L.CS) + this.eip());
+    if (bits === 0) return false;
+    const dr6 = (L.DR >> 2) + 6;
+    core.i32[dr6] = (core.i32[dr6] as number) | bits;
+    core.fault.set(1);
+    return true;
+  }
+  readonly #breakpoint = (): void => {
+    if (this.#codeBreakpoint()) throw this.#core.fault;
+  };
 
   /** Runs the first `count` instructions of a block that is longer. */
   #enterPartly(block: number, count: number): void {

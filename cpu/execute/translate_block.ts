@@ -67,6 +67,8 @@ export class BlockTranslator {
   readonly #pool: Decoded[] = [];
   readonly #buffer = new Uint8Array(32);
   instrument: Instrument | undefined = undefined;
+  /** Number of the callback that looks at a code breakpoint. */
+  breakpoint: () => number = () => 0;
   readonly #require: (group: number) => void;
   /** By group of handlers: 1 when it is there. */
   readonly #present: Uint8Array;
@@ -174,6 +176,7 @@ export class BlockTranslator {
     },
   ): number {
     const { i32, u8 } = this.#core;
+    const { codeOffsets } = this.#core.debug;
     const { eip, physical, mode, second, limit } = where;
     const count = list.length;
     const last = list[count - 1] as Decoded;
@@ -211,6 +214,9 @@ export class BlockTranslator {
         u8[record + L.RECORD.REMAINING] = remaining;
         record += L.RECORD_BYTES;
       };
+      if (codeOffsets.length > 0 && codeOffsets.includes((physical + item.at) & 0xfff)) {
+        special(SPECIAL.HOOK, this.breakpoint(), 0);
+      }
       if (hook !== undefined) {
         if (hook.before.length + total > MAX_HOOKS) {
           throw new RangeError(`Cannot put more than ${MAX_HOOKS} hooks on one block`);

@@ -44,16 +44,19 @@ export class Memory implements MemoryUnit {
 
   slowRead(linear: number, size: 1 | 2 | 4): number {
     const core = this.#core;
-    if (core.cpl === 3) {
-      this.#checkAlignment(linear, size);
-      return this.#read(linear, size, true, L.TLB_READ_USER >> 2);
-    }
-    return this.#read(linear, size, false, L.TLB_READ_SUPERVISOR >> 2);
+    const user = core.cpl === 3;
+    if (user) this.#checkAlignment(linear, size);
+    const table = (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR) >> 2;
+    const value = this.#read(linear, size, user, table);
+    if (core.debug.watching !== 0) core.debug.access(linear, size, false);
+    return value;
   }
   slowWrite(linear: number, size: 1 | 2 | 4, value: number): void {
-    const user = this.#core.cpl === 3;
+    const core = this.#core;
+    const user = core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
     this.#write(linear, size, value, user);
+    if (core.debug.watching !== 0) core.debug.access(linear, size, true);
   }
   slowReadForWrite(linear: number, size: 1 | 2 | 4): number {
     const user = this.#core.cpl === 3;
@@ -188,6 +191,7 @@ export class Memory implements MemoryUnit {
     const writable = this.physical.writable(physical);
     if (readable === 0 && writable === 0) return;
     const core = this.#core;
+    if (core.debug.watching !== 0 && core.debug.watches(page)) return;
     const { i32 } = core;
     const { result } = this.#walker;
     if (this.#filledCount === FILLED_MAX) this.flush();

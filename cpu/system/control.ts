@@ -6,6 +6,7 @@
 import { VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import type { Assist, Assists } from "../execute/assist.ts";
+import { DR6, DR7_GD } from "../execute/breakpoints.ts";
 import type { Core } from "../execute/core.ts";
 import { readWord, requirePrivilege, writeRegister } from "./operand.ts";
 
@@ -61,6 +62,7 @@ export function writeCr4(core: Core, value: number): void {
   }
   core.i32[L.CR4 >> 2] = value;
   if (changed & CR4_PAGING) core.memory.flush();
+  if (changed & CR4_DE) core.debug.refresh();
   core.report.controlRegister?.(4, value >>> 0);
 }
 
@@ -85,10 +87,9 @@ function debugRegister(core: Core, reg: number): number {
   if ((reg === 4 || reg === 5) && core.cr4 & CR4_DE) core.raise(VECTOR.UD);
   requirePrivilege(core);
   const dr6 = (L.DR >> 2) + 6;
-  // DR7.GD: any access traps first (DR6.BD says so) and the handler may use them.
-  if ((core.i32[dr6 + 1] as number) & 0x2000) {
-    core.i32[dr6] = (core.i32[dr6] as number) | 0x2000;
-    core.i32[dr6 + 1] = (core.i32[dr6 + 1] as number) & ~0x2000;
+  // DR7.GD: any access traps first (DR6.BD says so); the entry into the handler clears GD.
+  if ((core.i32[dr6 + 1] as number) & DR7_GD) {
+    core.i32[dr6] = (core.i32[dr6] as number) | DR6.BD;
     core.raise(VECTOR.DB);
   }
   return reg === 4 || reg === 5 ? reg + 2 : reg;
@@ -103,6 +104,7 @@ const movToDebug: Assist = (core, { reg, rm }) => {
   if (number === 6) value = (value & 0xe00f) | 0xffff0ff0;
   if (number === 7) value = (value & 0xffff23ff) | 0x400;
   core.i32[(L.DR >> 2) + number] = value;
+  if (number !== 6) core.debug.refresh();
 };
 
 const lmsw: Assist = (core, operands) => {

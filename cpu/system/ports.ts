@@ -24,11 +24,13 @@ function checkPermission(core: Core, port: number, size: number): void {
 function input(core: Core, port: number, size: Size): number {
   const value = core.bus.readPort(port, size);
   core.report.port?.(port, size, value, false);
+  core.debug.port(port, size);
   return value;
 }
 function output(core: Core, port: number, size: Size, value: number): void {
   core.bus.writePort(port, size, value);
   core.report.port?.(port, size, value, true);
+  core.debug.port(port, size);
 }
 /** Opcode bit 0: byte or operand size. */
 function accessSize({ opcode, operandSize }: Operands): Size {
@@ -57,7 +59,7 @@ function repeated(core: Core, operands: Operands, element: () => void): void {
     return;
   }
   const mask = operands.addressSize === 4 ? -1 : 0xffff;
-  const chunk = core.eflags & TF ? 1 : CHUNK;
+  const chunk = core.eflags & TF || core.i32[L.WATCHING >> 2] !== 0 ? 1 : CHUNK;
   for (let i = 0; i < chunk; i++) {
     const count = core.gpr(1);
     if ((count & mask) === 0) return;

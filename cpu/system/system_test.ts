@@ -81,6 +81,9 @@ Deno.test("DR4 and DR5 are DR6 and DR7 without CR4.DE, #UD with it; DR7.GD traps
   system.execute("movToDebug", { reg: 7, rm: 0 }, [0x2000]);
   assert.deepEqual(system.execute("movFromDebug", { reg: 0, rm: 0 }), fault(1));
   assert.equal((system.core.i32[(L.DR >> 2) + 6] as number) & 0x2000, 0x2000);
+  // The way into the handler clears GD.
+  system.interruptGate(1, { selector: SELECTOR.CODE0, offset: 0x6000, access: 0x8e });
+  system.core.events.deliver(system.core.fault.set(1));
   assert.equal(system.execute("movFromDebug", { reg: 0, rm: 0 }), undefined);
 });
 

@@ -24,6 +24,7 @@ import {
   RECORD,
   TLB_READ,
   TLB_WRITE,
+  WATCHING,
 } from "../../state/layout.ts";
 import type { Emitter, Semantics, Size } from "../emit.ts";
 
@@ -115,9 +116,9 @@ function string(body: Element, bytes: boolean, compares: boolean, bulk?: Bulk): 
       }
       const [count, left, budget] = [x.local(), x.local(), x.local()];
       x.register(ECX, x.form.addressSize).f.tee(count).if();
-      // A single step is one element (SDM vol. 3A §17.3.1.4).
+      // A single step is one element (SDM vol. 3A §17.3.1.4), and a data breakpoint looks at each (§17.2.5).
       f.i32(1).i32(CHUNK);
-      x.systemFlags().f.i32(TF).and().select().set(left);
+      x.systemFlags().f.i32(TF).and().loadAt(WATCHING).or().select().set(left);
       // A fault in the middle leaves EFLAGS as they were before the instruction.
       x.deferFlags = compares;
       f.block().loop();
@@ -135,7 +136,8 @@ function string(body: Element, bytes: boolean, compares: boolean, bulk?: Bulk): 
       if (compares) x.commitFlags();
       suspend(x);
       f.end();
-      f.i32(0).get(budget).store(BUDGET).i32(CHUNK).set(left).br(0);
+      f.i32(0).get(budget).store(BUDGET);
+      f.i32(1).i32(CHUNK).loadAt(WATCHING).select().set(left).br(0);
       f.end().end();
       if (compares) x.commitFlags();
       f.end();

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { DEBUG_DEVIATIONS } from "./debug_deviations.ts";
 import { type Deviation, differsBy, field, without } from "./deviation.ts";
 import { TASK_DEVIATIONS } from "./task_deviations.ts";
 
@@ -98,4 +99,5 @@ export const DEVIATIONS: readonly Deviation[] = [
       (field(ours, "a") & ~0x180000) === field(qemu, "a"),
   },
   ...TASK_DEVIATIONS,
+  ...DEBUG_DEVIATIONS,
 ];

@@ -149,6 +149,7 @@ void main(void) {
   paging_scenarios();
   task_scenarios();
   virtual_scenarios();
+  debug_scenarios();
   real_scenarios();
   print("end");
   end_line();

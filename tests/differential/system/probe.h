@@ -52,6 +52,7 @@ void flag_scenarios(void);
 void instruction_scenarios(void);
 void task_scenarios(void);
 void virtual_scenarios(void);
+void debug_scenarios(void);
 /* tasks.c: exceptions become tasks, whose stacks are always good. */
 void keep_tasks(void);
 

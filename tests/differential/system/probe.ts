@@ -16,6 +16,7 @@ const SOURCES = [
   "gates.c",
   "tasks.c",
   "virtual.c",
+  "debug.c",
   "virtual.S",
   "paging.c",
   "flags.c",
