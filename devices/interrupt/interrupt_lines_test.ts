@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Wire } from "../bus/wire.ts";
+import { Machine } from "../pc/machine.ts";
 import { InterruptLines, SharedLine, Switch } from "./interrupt_lines.ts";
 import { IoApic } from "./io_apic.ts";
 import { PicPair } from "./pic_pair.ts";
@@ -68,6 +69,25 @@ Deno.test("PCI interrupts turn with the device number and follow the PIIX3's rou
   other.set(false);
   assert.equal(requested(), 0);
   assert.deepEqual(vectors.filter((vector) => vector >= 0x50), [0x52, 0x51]);
+});
+
+Deno.test("a PCI function's interrupt goes through the board's PIRQRC registers to the 8259A", () => {
+  const { board } = new Machine({ ramBytes: 1 << 20 });
+  const configure = (value: number): void => {
+    board.ports.write(0xcf8, 4, 0x80000860); // device 1, function 0, register 60h
+    board.ports.write(0xcfe, 1, value); // PIRQC
+  };
+  const requested = (): number => {
+    board.ports.write(0xa0, 1, 0x0a);
+    return board.ports.read(0xa0, 1);
+  };
+  const card = board.lines.pci(3, 0);
+  card.set(true);
+  assert.equal(requested() & 0x0c, 0x08, "IRQ 11, as the machine's start-up routes it");
+  configure(0x0a);
+  assert.equal(requested() & 0x0c, 0x04);
+  card.set(false);
+  assert.equal(requested() & 0x0c, 0);
 });
 
 Deno.test("a switch cuts its source off and lets it in again at its present level", () => {

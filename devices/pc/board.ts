@@ -135,6 +135,7 @@ export class Board {
   readonly pci: PciConfiguration;
   /** POST code. */
   readonly post: PostPort;
+  readonly #nmi: () => void;
   readonly #functions: Readonly<Record<string, PciFunction>>;
   /** By name, in the order in which they are reset and restored; what keeps its own inputs last. */
   readonly #devices: Readonly<Record<string, Device>>;
@@ -142,6 +143,7 @@ export class Board {
   /** All chips after reset, before the firmware. */
   constructor(options: BoardOptions) {
     const { clock, resetLine } = options;
+    this.#nmi = options.nmi ?? (() => {});
     const apics = this.#createApics(options);
     this.localApic = apics?.local;
     this.ioApic = apics?.io;
@@ -370,6 +372,17 @@ export class Board {
         for (const chip of replaced) chip.closed = !on;
       },
     });
+  }
+
+  /** The NMI button: an edge at the local APIC's LINT1, or at the processor's pin, unless port 70h masks it. */
+  nmiButton(): void {
+    if (this.rtc.nmiMasked) return;
+    if (this.localApic === undefined) {
+      this.#nmi();
+      return;
+    }
+    this.localApic.setPin(1, true);
+    this.localApic.setPin(1, false);
   }
 
   /** The processor's INTA: the vector of an interrupt, from the local APIC or the 8259A pair. */

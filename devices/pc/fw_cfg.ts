@@ -47,6 +47,7 @@ const DMA_SKIP = 0x04;
 const DMA_SELECT = 0x08;
 const DMA_WRITE = 0x10;
 const DMA_BYTES = 16;
+const ZEROS = new Uint8Array(0x10000);
 
 function powerOn() {
   return { selected: 0, offset: 0, dmaHigh: 0 };
@@ -175,10 +176,14 @@ export class FwCfg implements Device, Registers {
     const f = this.#f;
     if (high !== 0 || address + length > this.#memory.size) return DMA_ERROR;
     const item = this.#items.get(f.selected) ?? new Uint8Array(0);
-    const bytes = new Uint8Array(length);
-    bytes.set(item.subarray(f.offset, f.offset + length));
+    const part = item.subarray(f.offset, f.offset + length);
+    this.#memory.write(address, part);
     f.offset += length;
-    this.#memory.write(address, bytes);
+    // A guest may ask for any length: zeros go out in pieces.
+    for (let done = part.length; done < length; done += ZEROS.length) {
+      const zeros = ZEROS.subarray(0, Math.min(ZEROS.length, length - done));
+      this.#memory.write(address + done, zeros);
+    }
     return 0;
   }
 }

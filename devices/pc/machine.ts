@@ -235,6 +235,12 @@ export class Machine {
     this.wake();
   }
 
+  /** Presses the NMI button, which some servers have for a guest that hangs. Wakes the machine. */
+  nmiButton(): void {
+    this.board.nmiButton();
+    this.wake();
+  }
+
   /** Lets a machine that waits for input look at its chips. */
   wake(): void {
     this.#idleSlices = 0;

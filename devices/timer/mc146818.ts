@@ -63,6 +63,8 @@ function powerOn(seconds: number) {
   writeTime(cmos, seconds, { binary: false, hours24: true });
   return {
     index: 0,
+    /** Bit 7 of the index port: the board keeps NMI from the processor. */
+    nmiMasked: false,
     cmos,
     flags: 0,
     /** When the next update ends. */
@@ -103,6 +105,7 @@ export class Mc146818 implements Device, Registers {
     f.cmos[REGISTER_B] &= ~(B_PIE | B_AIE | B_UIE | B_SQWE);
     f.flags = 0;
     f.index = 0;
+    f.nmiMasked = false;
     this.#update();
   }
 
@@ -118,6 +121,11 @@ export class Mc146818 implements Device, Registers {
     }
     this.#f = fields;
     this.#update();
+  }
+
+  /** Whether the board keeps NMI from the processor. */
+  get nmiMasked(): boolean {
+    return this.#f.nmiMasked;
   }
 
   /** The CMOS memory, for the firmware that describes the machine in it: byte `index`, 14–127. */
@@ -149,6 +157,7 @@ export class Mc146818 implements Device, Registers {
     const f = this.#f;
     if ((offset & 1) === 0) {
       f.index = value & 0x7f;
+      f.nmiMasked = (value & 0x80) !== 0;
       return;
     }
     this.#advance();

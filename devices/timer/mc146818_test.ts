@@ -157,3 +157,13 @@ Deno.test("MC146818 updates half a second after its divider is let go", () => {
   time.pass(SECOND / 2);
   assert.equal(read(0), 0x59);
 });
+
+Deno.test("MC146818's index port has the board's NMI mask in bit 7, and the index beside it", () => {
+  const { rtc, read } = clockChip();
+  assert.ok(!rtc.nmiMasked);
+  assert.equal(read(0x80 | 9), read(9));
+  rtc.write(0, 1, 0x80);
+  assert.ok(rtc.nmiMasked);
+  rtc.write(0, 1, 0x00);
+  assert.ok(!rtc.nmiMasked);
+});

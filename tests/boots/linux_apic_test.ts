@@ -50,6 +50,7 @@ const BUTTON = String.raw`
 echo '${PRESS}'
 until [ "$(awk '/ acpi$/ { print $2 }' /proc/interrupts)" -gt 0 ]; do sleep 0.1; done
 echo pressed
+grep NMI: /proc/interrupts
 `;
 
 const image = linuxPackage("686");
@@ -83,6 +84,7 @@ function run(
     reason = machine.runSync(STEP);
     if (!pressed && text.includes(PRESS)) {
       pressed = true;
+      machine.nmiButton();
       machine.powerButton();
     }
   }
@@ -117,6 +119,7 @@ Deno.test({
         /\bPNP0103:00\b/,
         /\bPNP0C0F:04\b/,
         /^pressed$/m,
+        /^NMI: +1 +Non-maskable interrupts$/m,
       ]
     ) assert.match(text, line);
     assert.match(ours.text, /ACPI: Using IOAPIC for interrupt routing/);
@@ -170,6 +173,7 @@ Deno.test({
     assert.match(said, /^LOC: +0 +Local timer interrupts$/m);
     assert.match(said, /^hpet [23]$/m);
     assert.match(said, /^pressed$/m);
+    assert.match(said, /^NMI: +1 +Non-maskable interrupts$/m);
     assert.match(text, /ACPI: Using PIC for interrupt routing/);
   },
 });
