@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { Command } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
+import { CPU_MODELS, type CpuModel, DEFAULT_MODEL } from "../cpu/mod.ts";
 import { EscapeFilter, RawInput, TERMINAL_HELP, writeStandardOutput } from "../devices/host/mod.ts";
 import { DEFAULT_CACHE } from "./project.ts";
 import { parseSize, say, UserError } from "./report.ts";
@@ -37,6 +38,9 @@ export function machineOptions(command: Command): Command {
       "another card's ROM, for --bios (repeatable)",
       (value: string, previous: string[]) => [...previous, value],
       [] as string[],
+    )
+    .addOption(
+      new Option("--cpu <model>", "the processor").choices(CPU_MODELS).default(DEFAULT_MODEL),
     )
     .option("--no-apic", "a machine without local APIC and I/O APIC: interrupts by the 8259A alone")
     .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
@@ -92,6 +96,7 @@ interface BootOptions {
   readonly cdrom?: string;
   readonly append?: string;
   readonly ram: string;
+  readonly cpu: CpuModel;
   readonly apic: boolean;
   readonly bios?: string;
   readonly vgaRom?: string;
@@ -116,6 +121,7 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
     cdrom: options.cdrom,
     append: options.append,
     ramBytes: parseSize(options.ram),
+    cpu: options.cpu,
     apic: options.apic,
     bios: options.bios,
     vgaRom: options.vgaRom,

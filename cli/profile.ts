@@ -4,6 +4,7 @@
  * @module
  */
 import { Command } from "@commander-js/extra-typings";
+import type { CpuModel } from "../cpu/mod.ts";
 import { flameGraphSvg, Profiler } from "../plugins/profiler/mod.ts";
 import { machineOptions } from "./boot.ts";
 import { parseSize, print, Progress, say, UserError } from "./report.ts";
@@ -53,6 +54,7 @@ interface ProfileOptions {
   readonly cdrom?: string;
   readonly append?: string;
   readonly ram: string;
+  readonly cpu: CpuModel;
   readonly apic: boolean;
   readonly bios?: string;
   readonly vgaRom?: string;
@@ -93,6 +95,7 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
     cdrom: options.cdrom,
     append: options.append,
     ramBytes: parseSize(options.ram),
+    cpu: options.cpu,
     apic: options.apic,
     bios: options.bios,
     vgaRom: options.vgaRom,

@@ -18,6 +18,7 @@ import {
   NS_PER_INSTRUCTION,
   SnapshotDisk,
 } from "../devices/mod.ts";
+import type { CpuModel } from "../cpu/mod.ts";
 import { FileDisk, hostTime } from "../devices/host/mod.ts";
 import {
   type AnyPlugin,
@@ -48,7 +49,8 @@ export interface SessionOptions {
   readonly vgaRom?: string | undefined;
   readonly optionRoms?: readonly string[] | undefined;
   readonly ramBytes: number;
-  /** Whether there are a local APIC and an I/O APIC. */
+  readonly cpu: CpuModel;
+  /** False: no local APIC and no I/O APIC, whatever the processor has. */
   readonly apic: boolean;
   readonly snapshot: boolean;
   readonly clock: "virtual" | "wall";
@@ -113,7 +115,8 @@ export class Session implements Disposable {
         : givenSymbols(readGiven(options.symbols, "symbols"), options.symbols);
       const machine = new Machine({
         ramBytes: options.ramBytes,
-        apic: options.apic,
+        cpu: options.cpu,
+        ...(options.apic ? {} : { apic: false }),
         ...firmware,
         disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
         ...(cdrom === undefined ? {} : { cdrom }),

@@ -14,6 +14,7 @@ import type { Bus, PhysicalMemory } from "./execute/units.ts";
 import { fpuAssists, fpuRegisters, fpuSemantics } from "./fpu/mod.ts";
 import { Hooks } from "./hooks.ts";
 import { Decoder } from "./isa/decode.ts";
+import type { Row } from "./isa/row.ts";
 import { INTEGER } from "./isa/table.ts";
 import { SIMD } from "./isa/simd.ts";
 import { SIMD_FLOAT } from "./isa/simd_float.ts";
@@ -28,7 +29,7 @@ import {
 } from "./simd/mod.ts";
 import * as L from "./state/layout.ts";
 import { Registers } from "./state/registers.ts";
-import { resetMsrs, SIGNATURE } from "./system/mod.ts";
+import { type CpuModel, DEFAULT_MODEL, findModel, type Model, resetMsrs } from "./system/mod.ts";
 
 const ASSISTS: Assists = {
   ...integerAssists,
@@ -37,22 +38,29 @@ const ASSISTS: Assists = {
   ...simdAssists,
 };
 
-/** Decoder and handlers are the same for all processors of a program; made once, on first use. */
-let shared: { decoder: Decoder; handlers: Handlers } | undefined;
+const ROWS: readonly Row[] = [...INTEGER, ...X87, ...SIMD, ...SIMD_FLOAT];
+/** Handlers are the same for all processors of a program, whatever their model; made once, on first use. */
+let handlers: Handlers | undefined;
+/** Decoders by model. */
+const decoders = new Map<string, Decoder>();
 /** The handlers' module by pages of memory, which it declares. */
 const modules = new Map<number, WebAssembly.Module>();
 
-function instructionSet(): { decoder: Decoder; handlers: Handlers } {
-  if (shared === undefined) {
-    const decoder = new Decoder([...INTEGER, ...X87, ...SIMD, ...SIMD_FLOAT]);
-    const groups = [fpuSemantics, simdSemantics, floatSemantics];
-    const handlers = new Handlers(decoder, integerSemantics, groups);
-    shared = { decoder, handlers };
+function instructionSet({ name, features }: Model): { decoder: Decoder; handlers: Handlers } {
+  let decoder = decoders.get(name);
+  if (decoder === undefined) {
+    decoder = new Decoder(ROWS, (feature) => features.has(feature));
+    decoders.set(name, decoder);
   }
-  return shared;
+  handlers ??= new Handlers(decoder, integerSemantics, [
+    fpuSemantics,
+    simdSemantics,
+    floatSemantics,
+  ]);
+  return { decoder, handlers };
 }
 
-/** An i386-family processor (Pentium Pro level) with its RAM. */
+/** An i386-family processor with its RAM. */
 export class Cpu {
   /** Physical memory, for loaders, DMA and plugins. Writes drop decoded code that they touch. */
   readonly memory: PhysicalMemory;
@@ -60,18 +68,21 @@ export class Cpu {
   readonly registers: Registers;
   /** How instrumentation attaches. */
   readonly hooks: Hooks;
+  /** Which processor it is. */
+  readonly model: CpuModel;
   readonly #core: Core;
   readonly #engine: Engine;
 
   /**
    * `ramBytes`: 4096..3 GiB, a multiple of 4096. `romBytes`: room for ROMs (`memory.installRom`), default
-   * none. Throws RangeError otherwise, or when the host has not
+   * none. `model`: which processor, default "p3". Throws RangeError otherwise, or when the host has not
    * enough memory. The processor is in its state after reset.
    */
-  constructor(options: { ramBytes: number; romBytes?: number; bus: Bus }) {
-    const { decoder, handlers } = instructionSet();
+  constructor(options: { ramBytes: number; romBytes?: number; bus: Bus; model?: CpuModel }) {
+    const { decoder, handlers } = instructionSet(findModel(options.model ?? DEFAULT_MODEL));
     const core = new Core(options);
     this.#core = core;
+    this.model = core.model.name;
     const pages = L.memoryPages(options.ramBytes + (options.romBytes ?? 0));
     let module = modules.get(pages);
     if (module === undefined) {
@@ -86,8 +97,8 @@ export class Cpu {
     this.hooks = new Hooks(core, this.#engine);
     this.registers = new Registers(core, () => this.#engine.eip(), [
       fpuRegisters(core),
-      mmxRegisters(core),
-      sseRegisters(core),
+      ...(core.model.features.has("mmx") ? [mmxRegisters(core)] : []),
+      ...(core.model.features.has("sse") ? [sseRegisters(core)] : []),
     ]);
     this.reset();
   }
@@ -119,17 +130,17 @@ export class Cpu {
       number,
     ];
     i32[L.MODE_WORD >> 2] = epoch;
+    i32[L.EFLAGS_EXISTING >> 2] = core.model.eflags;
     core.eflags = 2;
     i32[L.EIP >> 2] = 0xfff0;
-    i32[L.EDX >> 2] = SIGNATURE;
-    i32[L.CR0 >> 2] = 0x60000010;
+    i32[L.EDX >> 2] = core.model.signature;
+    i32[L.CR0 >> 2] = core.model.cr0Reset;
     i32[(L.DR >> 2) + 6] = 0xffff0ff0 | 0;
     i32[(L.DR >> 2) + 7] = 0x400;
     i32[L.FPU_CONTROL >> 2] = 0x40;
     i32[L.FPU_TAG >> 2] = 0xff;
     i32[L.MXCSR >> 2] = 0x1f80;
-    // Without denormals-are-zeros, which no Pentium III has.
-    i32[L.MXCSR_MASK >> 2] = 0xffbf;
+    i32[L.MXCSR_MASK >> 2] = core.model.mxcsr;
     i32[L.GDTR_LIMIT >> 2] = 0xffff;
     i32[L.IDTR_LIMIT >> 2] = 0xffff;
     for (const segment of [L.ES, L.SS, L.DS, L.FS, L.GS]) {

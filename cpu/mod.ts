@@ -5,6 +5,7 @@
  * @module
  */
 export { Cpu } from "./cpu.ts";
+export { CPU_MODELS, type CpuModel, DEFAULT_MODEL, modelHas } from "./system/mod.ts";
 export {
   type Counter,
   type DiscontinuityEvent,

@@ -8,6 +8,7 @@
 import { readFlags, writeFlags } from "../state/flags.ts";
 import { Fault } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
+import { type CpuModel, DEFAULT_MODEL, findModel, type Model } from "../system/models.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import type { Bus, EventUnit, MemoryUnit } from "./units.ts";
 
@@ -60,6 +61,9 @@ export interface CoreEvents {
   controlRegister: ((register: 0 | 3 | 4, value: number) => void) | undefined;
 }
 
+/** CPUID 1 EDX: 4 MiB pages with 36-bit addresses. */
+const CPUID_PSE36 = 1 << 17;
+
 export class Core {
   readonly wasmMemory: WebAssembly.Memory;
   /** Views of all linear memory, by offsets of layout.ts. */
@@ -70,6 +74,8 @@ export class Core {
   readonly f64: Float64Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly ramBytes: number;
+  /** Which processor this is. */
+  readonly model: Model;
   readonly bus: Bus;
   /** The one fault object of this machine. */
   readonly fault: Fault = new Fault();
@@ -90,7 +96,7 @@ export class Core {
   accessed: ((linear: number, size: number, value: number, write: boolean) => void) | undefined =
     undefined;
   /** Physical addresses of 36 bits in 4 MiB pages (PSE-36). */
-  extendedAddresses = true;
+  extendedAddresses: boolean;
   /** Breakpoints of the debug registers, and #DB traps that wait for the end of an instruction. */
   readonly debug: Breakpoints = new Breakpoints(this);
   /** IRET or a task switch has loaded RF: it holds for the next instruction, not for that one. */
@@ -102,8 +108,9 @@ export class Core {
   #codeLimit = -1;
 
   /** `ramBytes`: RAM from physical 0 on, a multiple of 4096, up to 3 GiB. `romBytes`: room for ROMs. */
-  constructor(options: { ramBytes: number; romBytes?: number; bus: Bus }) {
+  constructor(options: { ramBytes: number; romBytes?: number; bus: Bus; model?: CpuModel }) {
     const { ramBytes, romBytes = 0, bus } = options;
+    this.model = findModel(options.model ?? DEFAULT_MODEL);
     if (ramBytes % 4096 !== 0 || ramBytes <= 0 || ramBytes > 0xc0000000) {
       throw new RangeError(
         `Cannot make ${ramBytes} bytes of RAM: not a multiple of 4096 up to 3 GiB`,
@@ -120,6 +127,8 @@ export class Core {
     this.view = new DataView(buffer);
     this.ramBytes = ramBytes;
     this.bus = bus;
+    this.extendedAddresses = (this.model.cpuidFeatures & CPUID_PSE36) !== 0;
+    this.i32[L.EFLAGS_EXISTING >> 2] = this.model.eflags;
     this.i32.fill(
       L.TLB_MISS,
       L.TLB_READ_SUPERVISOR >> 2,

@@ -156,7 +156,14 @@ export class Decoder {
   /** Whether ModRM follows, by map * 256 + opcode. */
   readonly #modrm = new Uint8Array(512);
 
-  constructor(rows: readonly Row[]) {
+  readonly #has: (feature: string) => boolean;
+
+  /**
+   * `has`: whether the processor has what a row needs. The entries are those of all rows, so that decoders of the
+   * same rows share handlers; encodings that the processor has not are UNDEFINED.
+   */
+  constructor(rows: readonly Row[], has: (feature: string) => boolean = () => true) {
+    this.#has = has;
     this.entries = rows.map((row, index) => this.#prepare(row, index));
   }
 
@@ -203,6 +210,8 @@ export class Decoder {
       immediate,
       index,
     };
+    const feature = row[4];
+    if (feature !== undefined && !this.#has(feature)) return entry;
     if (second !== "") {
       const from = parseInt(second, 16) & 0x3f;
       const count = second.endsWith("+i") ? 8 : 1;

@@ -53,12 +53,12 @@ const OTHER: readonly Row[] = [
   ["D9 F0", "f2xm1"], ["D9 F1", "fyl2x"], ["D9 F2", "fptan"], ["D9 F3", "fpatan"], ["D9 F4", "fxtract"], ["D9 F5", "fprem1"],
   ["D9 F6", "fdecstp"], ["D9 F7", "fincstp"], ["D9 F8", "fprem"], ["D9 F9", "fyl2xp1"], ["D9 FA", "fsqrt"], ["D9 FB", "fsincos"],
   ["D9 FC", "frndint"], ["D9 FD", "fscale"], ["D9 FE", "fsin"], ["D9 FF", "fcos"],
-  ["DA C0+i", "fcmov.2", "STi"], ["DA C8+i", "fcmov.4", "STi"], ["DA D0+i", "fcmov.6", "STi"], ["DA D8+i", "fcmov.10", "STi"],
+  ["DA C0+i", "fcmov.2", "STi", "", "cmov"], ["DA C8+i", "fcmov.4", "STi", "", "cmov"], ["DA D0+i", "fcmov.6", "STi", "", "cmov"], ["DA D8+i", "fcmov.10", "STi", "", "cmov"],
   ["DA E9", "fucompp"],
   ["DB /0 m", "fild", "Md"], ["DB /2 m", "fist", "Md"], ["DB /3 m", "fistp", "Md"], ["DB /5 m", "fld.memory", "Mt"], ["DB /7 m", "fstp.memory", "Mt"],
-  ["DB C0+i", "fcmov.3", "STi"], ["DB C8+i", "fcmov.5", "STi"], ["DB D0+i", "fcmov.7", "STi"], ["DB D8+i", "fcmov.11", "STi"],
+  ["DB C0+i", "fcmov.3", "STi", "", "cmov"], ["DB C8+i", "fcmov.5", "STi", "", "cmov"], ["DB D0+i", "fcmov.7", "STi", "", "cmov"], ["DB D8+i", "fcmov.11", "STi", "", "cmov"],
   ["DB E0", "fnop287"], ["DB E1", "fnop287"], ["DB E2", "fnclex"], ["DB E3", "fninit"], ["DB E4", "fnop287"],
-  ["DB E8+i", "fucomi", "STi"], ["DB F0+i", "fcomi", "STi"],
+  ["DB E8+i", "fucomi", "STi", "", "cmov"], ["DB F0+i", "fcomi", "STi", "", "cmov"],
   ["DD /0 m", "fld.memory", "Mq"], ["DD /2 m", "fst.memory", "Mq"], ["DD /3 m", "fstp.memory", "Mq"],
   ["DD /4 m", "frstor", "M"], ["DD /6 m", "fnsave", "M"], ["DD /7 m", "fnstsw", "Mw"],
   ["DD C0+i", "ffree", "STi"], ["DD C8+i", "fxch", "STi"], ["DD D0+i", "fst", "STi"], ["DD D8+i", "fstp", "STi"],
@@ -67,7 +67,7 @@ const OTHER: readonly Row[] = [
   ["DF /0 m", "fild", "Mw"], ["DF /2 m", "fist", "Mw"], ["DF /3 m", "fistp", "Mw"],
   ["DF /4 m", "fbld", "Mt"], ["DF /5 m", "fild", "Mq"], ["DF /6 m", "fbstp", "Mt"], ["DF /7 m", "fistp", "Mq"],
   ["DF C0+i", "ffreep", "STi"], ["DF C8+i", "fxch", "STi"], ["DF D0+i", "fstp", "STi"], ["DF D8+i", "fstp", "STi"],
-  ["DF E0", "fnstswAx"], ["DF E8+i", "fucomip", "STi"], ["DF F0+i", "fcomip", "STi"],
+  ["DF E0", "fnstswAx"], ["DF E8+i", "fucomip", "STi", "", "cmov"], ["DF F0+i", "fcomip", "STi", "", "cmov"],
 ];
 
 export const X87: readonly Row[] = [...arithmeticRows(), ...OTHER];

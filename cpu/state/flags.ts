@@ -5,7 +5,7 @@
  * flag follows without knowing which operation set them. Sources: SDM vol. 1 §3.4.3.
  * @module
  */
-import { EFLAGS, FLAGS_AUX, FLAGS_RESULT } from "./layout.ts";
+import { EFLAGS, EFLAGS_EXISTING, FLAGS_AUX, FLAGS_RESULT } from "./layout.ts";
 
 /** Flag masks. */
 export const CF = 0x1;
@@ -27,8 +27,6 @@ export const VIP = 0x100000;
 export const ID = 0x200000;
 /** The flags kept lazily. */
 export const ARITHMETIC: number = CF | PF | AF | ZF | SF | OF;
-/** All flags that exist on a Pentium Pro. */
-export const ALL_FLAGS = 0x3f7fd5;
 
 /** The six arithmetic flags as EFLAGS bits. */
 export function arithmeticFlags(i32: Int32Array): number {
@@ -61,5 +59,6 @@ export function readFlags(i32: Int32Array): number {
 /** Sets all of EFLAGS; who may change what is the caller's affair. */
 export function writeFlags(i32: Int32Array, flags: number): void {
   setArithmeticFlags(i32, flags);
-  i32[EFLAGS >> 2] = (flags & ALL_FLAGS & ~ARITHMETIC) | 2;
+  const existing = i32[EFLAGS_EXISTING >> 2] as number;
+  i32[EFLAGS >> 2] = (flags & existing & ~ARITHMETIC) | 2;
 }

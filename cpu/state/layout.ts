@@ -71,6 +71,9 @@ export const BUDGET_START = 0x78;
 /** The block whose entry did not happen, for the exits `budget` and `dead`. */
 export const ENTRY_BLOCK = 0x7c;
 
+/** Bits of EFLAGS that the processor has; all others stay 0. */
+export const EFLAGS_EXISTING = 0x80;
+
 /** Segment caches ES CS SS DS FS GS LDTR TR, 32 bytes each, in encoding order. */
 export const SEGMENTS = 0x100;
 export const SEGMENT_BYTES = 32;
@@ -154,8 +157,9 @@ export const FPU_SCRATCH = 0x600;
 export const FPU_TABLES = 0x800;
 export const FPU_TABLES_BYTES = 0x3800;
 
-/** MTRRs and PAT, storage only: 29 registers of two words in the order of system/msr.ts. */
-export const MSR_MEMORY_TYPES = 0x4000;
+/** Model-specific registers that are storage: two words each, in the order of system/msr.ts. */
+export const MSR_STORAGE = 0x4000;
+export const MSR_STORED_MAX = 128;
 
 /** 64-bit counters of plugins' inline operations. */
 export const COUNTERS = 0x10000;

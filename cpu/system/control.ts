@@ -17,10 +17,6 @@ const CR0_WP = 0x10000;
 const CR0_NW = 0x20000000;
 const CR0_CD = 0x40000000;
 const CR0_PG = 0x80000000 | 0;
-/** PE MP EM TS ET NE WP AM NW CD PG. */
-const CR0_WRITABLE = 0xe005003f | 0;
-/** VME PVI TSD DE PSE PAE PGE PCE OSFXSR OSXMMEXCPT. */
-const CR4_WRITABLE = 0x7bf;
 const CR4_DE = 0x8;
 const CR4_PAE = 0x20;
 /** PSE PAE PGE: how page tables are read. */
@@ -28,7 +24,7 @@ const CR4_PAGING = 0xb0;
 
 /** Loads CR0 after its checks; flushes and recomputes what depends on it. */
 export function writeCr0(core: Core, wanted: number): void {
-  const value = (wanted & CR0_WRITABLE) | CR0_ET;
+  const value = (wanted & core.model.cr0) | CR0_ET;
   if ((value & CR0_PG && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD))) {
     core.raise(VECTOR.GP, 0);
   }
@@ -55,7 +51,7 @@ export function writeCr3(core: Core, value: number): void {
 
 /** Loads CR4; #GP(0) for bits that this processor does not have. */
 export function writeCr4(core: Core, value: number): void {
-  if (value & ~CR4_WRITABLE) core.raise(VECTOR.GP, 0);
+  if (value & ~core.model.cr4) core.raise(VECTOR.GP, 0);
   const changed = value ^ core.cr4;
   if (core.cr0 < 0 && value & CR4_PAE && changed & CR4_PAGING) {
     core.memory.loadPointers(core.i32[L.CR3 >> 2] as number);
@@ -66,8 +62,12 @@ export function writeCr4(core: Core, value: number): void {
   core.report.controlRegister?.(4, value >>> 0);
 }
 
+/** #UD for registers that the processor has not: the 386 has no CR4. */
+function requireControlRegister(core: Core, reg: number): void {
+  if (reg === 1 || reg > 4 || (reg === 4 && core.model.cr4 === 0)) core.raise(VECTOR.UD);
+}
 const movToControl: Assist = (core, { reg, rm }) => {
-  if (reg === 1 || reg > 4) core.raise(VECTOR.UD);
+  requireControlRegister(core, reg);
   requirePrivilege(core);
   const value = core.gpr(rm);
   if (reg === 0) writeCr0(core, value);
@@ -76,7 +76,7 @@ const movToControl: Assist = (core, { reg, rm }) => {
   else writeCr4(core, value);
 };
 const movFromControl: Assist = (core, { reg, rm }) => {
-  if (reg === 1 || reg > 4) core.raise(VECTOR.UD);
+  requireControlRegister(core, reg);
   requirePrivilege(core);
   const from = reg === 0 ? L.CR0 : reg === 2 ? L.CR2 : reg === 3 ? L.CR3 : L.CR4;
   core.setGpr(rm, core.i32[from >> 2] as number);

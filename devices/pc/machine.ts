@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Cpu } from "../../cpu/mod.ts";
+import { Cpu, type CpuModel, DEFAULT_MODEL, modelHas } from "../../cpu/mod.ts";
 import type { BlockBackend } from "../bus/block.ts";
 import { Clock, NS_PER_INSTRUCTION } from "../bus/clock.ts";
 import type { Saved } from "../bus/device.ts";
@@ -79,7 +79,9 @@ export interface MachineOptions {
   readonly debug?: ByteSink;
   /** Default "virtual": time is counted in instructions and runs repeat. "wall" needs `host`. */
   readonly clock?: "virtual" | "wall";
-  /** Whether there are a local APIC and an I/O APIC; default true. */
+  /** Which processor; default "p3". */
+  readonly cpu?: CpuModel;
+  /** Whether there are a local APIC and an I/O APIC; default true for processors that have one, from "pentium" on. */
   readonly apic?: boolean;
   /**
    * A BIOS for the machine to start from: whole pages, 64 KiB to 16 MiB. Without it the machine's own start-up leaves
@@ -149,11 +151,16 @@ export class Machine {
     this.#options = options;
     const ramBytes = options.ramBytes ?? DEFAULT_RAM_BYTES;
     const disks = options.disks ?? [];
-    const apic = options.apic ?? true;
+    const model = options.cpu ?? DEFAULT_MODEL;
+    const apic = options.apic ?? modelHas(model, "apic");
+    if (apic && !modelHas(model, "apic")) {
+      throw new RangeError(`Cannot make a machine with an APIC: the processor "${model}" has none`);
+    }
     const { bios } = options;
     if (bios !== undefined) checkBios(bios);
     this.cpu = new Cpu({
       ramBytes,
+      model,
       ...(bios === undefined ? {} : { romBytes: biosRomBytes(bios) }),
       bus: {
         readPort: (port, size) => this.board.ports.read(port, size),

@@ -9,6 +9,7 @@ import {
   EBP,
   ECX,
   EFLAGS,
+  EFLAGS_EXISTING,
   ESP,
   EVENT_PENDING,
   GPR,
@@ -290,7 +291,8 @@ const popFlags: Semantics = {
     // VM and RF, VIF and VIP cannot be set by POPF; bit 1 is always set.
     f.i32(0);
     x.systemFlags().f.i32(0x1a0000).and();
-    f.get(value).i32(0x247fd7 & ~ARITHMETIC).and().or().i32(2).or().store(EFLAGS);
+    f.get(value).i32(0x247fd7 & ~ARITHMETIC).and().loadAt(EFLAGS_EXISTING).and().or().i32(2).or()
+      .store(EFLAGS);
     x.setArithmetic(value);
     f.end();
     x.forgetFlags();

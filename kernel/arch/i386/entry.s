@@ -40,7 +40,27 @@ multiboot2_end:
 _start:
         cli
         cld
+        mov     esp, offset boot_stack_top - KERNEL_BASE
         mov     esi, eax
+        mov     edi, ebx
+        # CPUID is there if EFLAGS.ID changes (SDM vol. 1 §3.4.3.3).
+        pushfd
+        pop     ecx
+        mov     eax, ecx
+        xor     eax, 0x200000
+        push    eax
+        popfd
+        pushfd
+        pop     eax
+        xor     eax, ecx
+        test    eax, 0x200000
+        jz      too_old
+        mov     eax, 1
+        cpuid
+        and     edx, 0x8008             # PSE: the tables below; CMOV: compiled code
+        cmp     edx, 0x8008
+        jne     too_old
+        mov     ebx, edi
         mov     edi, offset boot_page_directory - KERNEL_BASE
         xor     eax, eax
         mov     ecx, 1024
@@ -65,6 +85,28 @@ _start:
         mov     cr0, eax
         mov     eax, offset start_high
         jmp     eax
+
+# Says on COM1 and on the screen what is missing, and stops.
+too_old:
+        mov     esi, offset too_old_text
+        mov     edi, 0xb8000
+1:      mov     dx, 0x3fd               # until the transmitter takes a character
+        in      al, dx
+        test    al, 0x20
+        jz      1b
+        lodsb
+        test    al, al
+        jz      2f
+        mov     dx, 0x3f8
+        out     dx, al
+        mov     ah, 7
+        stosw
+        jmp     1b
+2:      cli
+        hlt
+        jmp     2b
+too_old_text:
+        .asciz "This kernel needs a Pentium Pro or a later processor: 4 MiB pages and CMOV.\r\n"
 
 # ---------------------------------------------------------------------------------------------------
         .text
