@@ -46,6 +46,9 @@ const MAX_PAUSE_MS = 20;
 const MAX_LAG_NS = 100 * NS_PER_MS;
 const IF = 0x200;
 
+/** Entries of the local vector table (SDM vol. 3A §11.5.1): counters since the P6, which has 5, a thermal sensor then. */
+const LOCAL_VECTORS: Readonly<Partial<Record<CpuModel, 4 | 5 | 6>>> = { pentium: 4, p4: 6 };
+
 /** Why a run ended. */
 export type ExitReason =
   /** The guest turned the machine off. */
@@ -197,7 +200,7 @@ export class Machine {
           write: write ? "ram" : "bus",
         }),
       ...(options.vgaRom === undefined ? {} : { vgaRom: options.vgaRom }),
-      ...(apic ? { apic: { entries: 5 } } : {}),
+      ...(apic ? { apic: { entries: LOCAL_VECTORS[model] ?? 5 } } : {}),
       resetLine: () => this.#end({ type: "reset" }),
       powerOff: () => this.#end({ type: "power-off" }),
       exit: (status) => this.#end({ type: "exit", status }),

@@ -6,7 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type ExitReason, Machine } from "../../devices/mod.ts";
+import { type ExitReason, Machine, type MachineOptions } from "../../devices/mod.ts";
 import { assembleKernel } from "./assemble.ts";
 
 const SOURCE = new URL("apic_kernel.s", import.meta.url);
@@ -75,7 +75,11 @@ Deno.test("APICs, HPET and ACPI do the same on QEMU", async () => {
 });
 
 /** Runs code that leaves its findings at 500h. */
-function findings(code: string, options: { apic?: boolean }, count: number): number[] {
+function findings(
+  code: string,
+  options: Pick<MachineOptions, "apic" | "cpu">,
+  count: number,
+): number[] {
   const machine = new Machine({ ramBytes: 16 << 20, ...options });
   machine.loadKernel(assembleKernel(`${code}\n  cli\n  hlt`), "");
   assert.deepEqual(machine.runSync(1_000_000), { type: "halted" });
@@ -169,4 +173,13 @@ idt_pointer: .word 2047
     io: 0xffffffff,
     faulted: 1,
   });
+});
+
+Deno.test("each processor's local APIC tells its version and how many local vectors it has", () => {
+  const code = "mov eax, [0xfee00030]\n  mov [0x500], eax";
+  const versions = { pentium: 0x00030011, p6: 0x00040011, p3: 0x00040011, p4: 0x00050014 } as const;
+  for (const cpu of ["pentium", "p6", "p3", "p4"] as const) {
+    assert.deepEqual(findings(code, { cpu }, 1), [versions[cpu]], cpu);
+  }
+  assert.deepEqual(findings(code, { cpu: "486" }, 1), [0xffffffff], "none");
 });
