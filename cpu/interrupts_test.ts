@@ -162,6 +162,8 @@ Deno.test("a repeated string instruction is interrupted between elements and com
   machine.cpu.setInterruptLine(true);
   machine.finish();
   assert.deepEqual(machine.events(), [[0x20, 17]]);
+  // RF in the frame: a code breakpoint on the instruction is not hit again.
+  assert.equal(machine.cpu.memory.read32(STACK - 4) & 0x10000, 0x10000);
   assert.equal(machine.cpu.registers.get("ecx"), 0);
   assert.deepEqual(new Set(machine.cpu.memory.read(0x20000, 40000)), new Set([0x55]));
   assert.equal(machine.cpu.memory.read8(0x20000 + 40000), 0);

@@ -330,14 +330,11 @@ export class Engine implements CodeCache {
         core.resumeFlagLoaded = false;
         debug.inhibited = shadow >= 2;
         i32[L.INTERRUPT_SHADOW >> 2] = 0;
-        const eip = i32[L.EIP >> 2] as number;
-        const count = i32[L.ECX >> 2] as number;
         if (this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET))) continue;
         // RF holds until its instruction is done, a repeated one until its last element.
-        if (
-          flags & RF && !core.resumeFlagLoaded &&
-          (i32[L.EIP >> 2] !== eip || i32[L.ECX >> 2] === count)
-        ) i32[L.EFLAGS >> 2] = (i32[L.EFLAGS >> 2] as number) & ~RF;
+        if (flags & RF && !core.resumeFlagLoaded && i32[L.SUSPENDED >> 2] === 0) {
+          i32[L.EFLAGS >> 2] = (i32[L.EFLAGS >> 2] as number) & ~RF;
+        }
         this.#trapAfter(flags);
       }
     } finally {
@@ -369,12 +366,14 @@ export class Engine implements CodeCache {
       core.nmiBlocked = true;
       this.#attention();
       this.#wake();
+      this.#resumeBehind();
       if (!core.events.interrupt(2)) core.shutdown = true;
     } else if (
       this.#interruptLine && (i32[L.EFLAGS >> 2] as number) & IF &&
       i32[L.INTERRUPT_SHADOW >> 2] === 0
     ) {
       this.#wake();
+      this.#resumeBehind();
       const vector = core.bus.acknowledgeInterrupt();
       if (!core.events.interrupt(vector)) core.shutdown = true;
     }
@@ -384,6 +383,12 @@ export class Engine implements CodeCache {
       return "halted";
     }
     return undefined;
+  }
+  /** Between two elements of a repeated instruction the frame gets RF (SDM vol. 3A §17.3.1.1). */
+  #resumeBehind(): void {
+    const { i32 } = this.#core;
+    if (i32[L.SUSPENDED >> 2] !== 0) i32[L.EFLAGS >> 2] = (i32[L.EFLAGS >> 2] as number) | RF;
+    i32[L.SUSPENDED >> 2] = 0;
   }
   #idleReported = false;
   #idle(): void {
@@ -414,6 +419,7 @@ export class Engine implements CodeCache {
         i32[L.CURRENT >> 2] = 0;
         const left = i32[L.BUDGET >> 2] as number;
         if (left <= 0) break;
+        i32[L.SUSPENDED >> 2] = 0;
         const link = i32[L.LINK_SLOT >> 2] as number;
         i32[L.LINK_SLOT >> 2] = 0;
         const { flushes } = this.blocks.statistics;

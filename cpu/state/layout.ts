@@ -66,6 +66,8 @@ export const INTERRUPT_SHADOW = 0x64;
 export const HALTED = 0x68;
 /** Not 0 while DR7 enables breakpoints on data or ports: repeated instructions then look after each element. */
 export const WATCHING = 0x70;
+/** Not 0 when a repeated instruction has left with elements to do: an interrupt's frame then has RF. */
+export const SUSPENDED = 0x74;
 /** Budget with which the present stretch began: the engine counts from it. */
 export const BUDGET_START = 0x78;
 /** The block whose entry did not happen, for the exits `budget` and `dead`. */

@@ -66,7 +66,9 @@ function repeated(core: Core, operands: Operands, element: () => void): void {
     element();
     core.setGpr(1, (count & ~mask) | ((count - 1) & mask));
   }
-  if ((core.gpr(1) & mask) !== 0) core.eip = operands.eip;
+  if ((core.gpr(1) & mask) === 0) return;
+  core.eip = operands.eip;
+  core.i32[L.SUSPENDED >> 2] = 1;
 }
 /** Moves ESI or EDI by an element. */
 function advance(core: Core, register: number, addressSize: number, size: Size): void {

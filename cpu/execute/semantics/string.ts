@@ -22,6 +22,7 @@ import {
   EXIT_REASON,
   LINK_SLOT,
   RECORD,
+  SUSPENDED,
   TLB_READ,
   TLB_WRITE,
   WATCHING,
@@ -219,6 +220,7 @@ function suspend(x: Emitter): void {
   f.i32(0);
   x.field(RECORD.EIP).f.store(EIP).i32(0).i32(0).store(LINK_SLOT);
   f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON);
+  f.i32(0).i32(1).store(SUSPENDED);
   x.leave();
 }
 
