@@ -130,7 +130,8 @@ export function syncSuperBlock(superBlock: SuperBlock): i32 {
 export function syncEverything(): void {
   for (let s: SuperBlock | null = superBlocks; s !== null; s = s!.next) syncSuperBlock(s);
   for (let d: BlockDevice | null = firstBlockDevice(); d !== null; d = d!.next) {
-    if (d.inode.dirtyPages > 0) syncDevice(d);
+    // A device that nobody has opened has no inode yet: the disk of a mounted partition.
+    if (changetype<usize>(d.inode) !== 0 && d.inode.dirtyPages > 0) syncDevice(d);
   }
 }
 
