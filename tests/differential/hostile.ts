@@ -244,6 +244,8 @@ export class Guest {
       };
       this.cpu = new Cpu({
         ramBytes: RAM_BYTES,
+        // All instructions that there are.
+        model: "p4",
         bus: {
           readPort: (_port, size) => value(size),
           writePort: () => {},

@@ -68,6 +68,7 @@ async function bench(suite: Suite, factor: number, folder: string): Promise<void
     const start = performance.now();
     const cpu = new Cpu({
       ramBytes: 16 << 20,
+      model: "p4",
       bus: {
         readPort: () => 0xff,
         writePort: () => {},
