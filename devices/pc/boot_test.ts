@@ -134,6 +134,21 @@ Deno.test("loadKernel() says in one sentence why a file does not boot", () => {
   refuse(large, /does not fit into 4 MiB of memory.*--ram/);
 });
 
+Deno.test("findKernel() brings the RAM disk that stands beside a Linux kernel", () => {
+  const linux = new Uint8Array(0x400);
+  const view = new DataView(linux.buffer);
+  view.setUint16(0x1fe, 0xaa55, true);
+  view.setUint32(0x202, 0x53726448, true);
+  for (const [kernel, expected] of [[linux, 100], [addressKernel(), undefined]] as const) {
+    const root = directory();
+    put(root, "/boot/kernel", file(kernel));
+    put(root, "/boot/initrd", file(new Uint8Array(100)));
+    const image = new Uint8Array(2 << 20);
+    writeExt2({ write: (at, bytes) => image.set(bytes, at) }, root, { sizeBytes: image.length });
+    assert.equal(findKernel(new MemoryDisk(image), "disk.img").initrd?.length, expected);
+  }
+});
+
 Deno.test("findKernel() says that there is no kernel or no file system", () => {
   assert.throws(
     () => findKernel(new MemoryDisk(fileSystem(undefined, 2 << 20)), "disk.img"),
