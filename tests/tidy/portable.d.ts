@@ -3,6 +3,7 @@
  * host has. Everything else of a host (console, Deno, timers, fetch) is unknown to their type-check.
  */
 declare namespace WebAssembly {
+  type ModuleImports = Record<string, unknown>;
   class Module {
     constructor(bytes: Uint8Array);
   }
