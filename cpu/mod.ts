@@ -1,11 +1,12 @@
 /**
- * An i386 processor: decoder, interpreter in WebAssembly, paging, faults, x87.
+ * An i386 processor, of a model from 386 to Pentium 4: decoder, interpreter in WebAssembly, paging, faults, x87,
+ * MMX, SSE, SSE2.
  *
  * Knows no host and no device. What it needs of a board is {@link Bus}.
  * @module
  */
 export { Cpu } from "./cpu.ts";
-export { CPU_MODELS, type CpuModel, DEFAULT_MODEL, modelHas } from "./system/mod.ts";
+export { CPU_MODELS, type CpuModel, DEFAULT_MODEL, type Feature, modelHas } from "./system/mod.ts";
 export {
   type Counter,
   type DiscontinuityEvent,

@@ -21,6 +21,7 @@ export const DELIVERY = {
 export interface ApicMessage {
   /** Physical: an APIC ID. Logical: bits that local APICs compare with theirs. 0–255. */
   readonly destination: number;
+  /** How the destination is meant. */
   readonly logical: boolean;
   /** One of {@link DELIVERY}. */
   readonly mode: number;

@@ -80,7 +80,11 @@ export class InterruptLines {
   readonly #routed: readonly (readonly Wire[])[];
   readonly #routes = new Array<number>(PCI_LINES).fill(ROUTE_OFF);
 
-  /** @param options.ioApic none on a board without. */
+  /**
+   * The wires of a board.
+   *
+   * @param options.ioApic none on a board without.
+   */
   constructor(options: { pic: PicPair; ioApic: IoApic | undefined }) {
     const { pic, ioApic } = options;
     this.#isa = Array.from({ length: ISA_LINES }, (_, irq) => {

@@ -23,7 +23,9 @@ function bytes(
 
 /** Whether an area below 1 MiB is read from RAM, and whether it is written to. */
 export interface Shadowing {
+  /** Reads come from RAM, not from the ROM or the bus. */
   readonly read: boolean;
+  /** Writes go to RAM. */
   readonly write: boolean;
 }
 

@@ -51,6 +51,8 @@ export class Piix4Pm implements Device, Registers {
   #f = powerOn();
 
   /**
+   * The function in its state after reset.
+   *
    * @param options.sci the system control interrupt.
    * @param options.powerOff called when the guest turns the machine off.
    * @param options.commands values of APMC that switch ACPI on and off.
