@@ -5,7 +5,14 @@
  */
 import { Command, Option } from "@commander-js/extra-typings";
 import { CPU_MODELS, type CpuModel, DEFAULT_MODEL } from "../cpu/mod.ts";
-import { EscapeFilter, RawInput, TERMINAL_HELP, writeStandardOutput } from "../devices/host/mod.ts";
+import type { Machine } from "../devices/mod.ts";
+import {
+  encodePng,
+  EscapeFilter,
+  RawInput,
+  TERMINAL_HELP,
+  writeStandardOutput,
+} from "../devices/host/mod.ts";
 import { DEFAULT_CACHE } from "./project.ts";
 import { parseSize, say, UserError } from "./report.ts";
 import { Session } from "./session.ts";
@@ -69,6 +76,7 @@ export function bootCommand(setExitCode: (code: number) => void): Command {
       "--clock <kind>",
       "virtual: runs repeat; wall: tied to real time (default on a terminal)",
     )
+    .option("--screenshot <file>", "write the guest's screen to this PNG file when the run ends")
     .addHelpText(
       "after",
       `
@@ -105,6 +113,7 @@ interface BootOptions {
   readonly plugin: string[];
   readonly cache: string;
   readonly clock?: string;
+  readonly screenshot?: string;
 }
 
 async function boot(image: string | undefined, options: BootOptions): Promise<number> {
@@ -148,6 +157,16 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
   } finally {
     end.abort();
     session.plugins.exit();
+    if (options.screenshot !== undefined) writeScreenshot(options.screenshot, machine);
+  }
+}
+
+/** Writes the screen as a PNG file. */
+function writeScreenshot(path: string, machine: Machine): void {
+  try {
+    Deno.writeFileSync(path, encodePng(machine.display.image()));
+  } catch (error) {
+    throw new UserError(`Cannot write the screenshot "${path}": ${(error as Error).message}`);
   }
 }
 

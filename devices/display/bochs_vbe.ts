@@ -1,6 +1,6 @@
 /**
  * The display extension of Bochs: an index and a data port that set a graphics mode, and a linear frame buffer of
- * 16 MiB. Modes and pixels are kept, and not drawn.
+ * 16 MiB, which is the VGA's memory too.
  *
  * Registers: offset 0 from port 1CEh is the index, 1 (port 1CFh) the data; 16 bits each, at odd addresses too.
  *
@@ -9,6 +9,8 @@
  *
  * @module
  */
+import type { VbeMode } from "./vbe_image.ts";
+import { PLANES_BYTES, VIDEO_MEMORY_BYTES, VideoMemory } from "./video_memory.ts";
 import {
   type Device,
   type Registers,
@@ -19,8 +21,6 @@ import {
 } from "../bus/device.ts";
 
 const NAME = "Bochs VBE";
-/** Bytes of the frame buffer. */
-export const FRAME_BUFFER_BYTES: number = 16 << 20;
 
 const INDEX = {
   ID: 0,
@@ -42,10 +42,13 @@ const ID_LAST = 0xb0c5;
 const ENABLED = 0x01;
 /** Reads give what a mode can have at most. */
 const GET_CAPABILITIES = 0x02;
+const WIDE_DAC = 0x20;
 const KEEP_MEMORY = 0x80;
 const MOST = { x: 2560, y: 1600, bits: 32 } as const;
 /** The unit of {@link INDEX.MEMORY}. */
 const MEMORY_UNIT = 0x10000;
+/** The depth whose pixels are in planes. */
+const PLANAR_BITS = 4;
 
 function powerOn() {
   const registers = new Array<number>(COUNT).fill(0);
@@ -55,44 +58,61 @@ function powerOn() {
 
 /** The extension of a VGA. */
 export class BochsVbe implements Device, Registers {
-  /** The frame buffer; made when it is first used. */
-  #pixels: Uint8Array | undefined;
+  /** The frame buffer. */
+  readonly memory: VideoMemory = new VideoMemory();
   #f = powerOn();
 
   /** The frame buffer's addresses. */
   readonly frameBuffer: Registers = {
     read: (offset, size) => {
       let value = 0;
-      for (let i = size - 1; i >= 0; i--) value = value * 256 + (this.#pixels?.[offset + i] ?? 0);
+      for (let i = size - 1; i >= 0; i--) value = value * 256 + this.memory.read(offset + i);
       return value;
     },
     write: (offset, size, value) => {
-      this.#pixels ??= new Uint8Array(FRAME_BUFFER_BYTES);
-      for (let i = 0; i < size; i++) this.#pixels[offset + i] = (value >>> (8 * i)) & 0xff;
+      for (let i = 0; i < size; i++) this.memory.write(offset + i, (value >>> (8 * i)) & 0xff);
     },
   };
 
-  /** Whether a graphics mode of the extension is set: size and depth, or `undefined`. */
-  get mode():
-    | { readonly width: number; readonly height: number; readonly bits: number }
-    | undefined {
+  /** The graphics mode of the extension that is set, or `undefined`. */
+  get mode(): VbeMode | undefined {
     const { registers } = this.#f;
     if (((registers[INDEX.ENABLE] as number) & ENABLED) === 0) return undefined;
-    const [width, height, bits] = [INDEX.X, INDEX.Y, INDEX.BITS].map((i) => registers[i] as number);
-    return { width: width as number, height: height as number, bits: bits as number };
+    const at = (index: number): number => registers[index] as number;
+    return {
+      width: at(INDEX.X),
+      height: at(INDEX.Y),
+      bits: at(INDEX.BITS),
+      pitch: at(INDEX.VIRTUAL_WIDTH),
+      left: at(INDEX.X_OFFSET),
+      top: at(INDEX.Y_OFFSET),
+    };
+  }
+
+  /**
+   * Which part of the memory the window at A0000h shows while a mode is set: the first byte, or with four bits a
+   * pixel the first address of the planes.
+   */
+  get window(): { readonly base: number; readonly planar: boolean } | undefined {
+    const { registers } = this.#f;
+    if (((registers[INDEX.ENABLE] as number) & ENABLED) === 0) return undefined;
+    const bank = registers[INDEX.BANK] as number;
+    return { base: bank * MEMORY_UNIT, planar: registers[INDEX.BITS] === PLANAR_BITS };
+  }
+
+  /** Width of the DAC's colours. */
+  get dacBits(): 6 | 8 {
+    return ((this.#f.registers[INDEX.ENABLE] as number) & WIDE_DAC) === 0 ? 6 : 8;
   }
 
   reset(): void {
     this.#f = powerOn();
-    this.#pixels = undefined;
+    this.memory.clear(PLANES_BYTES, VIDEO_MEMORY_BYTES);
   }
 
+  /** Its registers, and the memory behind the planes: those are the VGA's to keep. */
   save(): Saved {
-    const pixels: number[] = [];
-    // Most of it is zero: pairs of offset and value.
-    this.#pixels?.forEach((value, offset) => {
-      if (value !== 0) pixels.push(offset, value);
-    });
+    const pixels = this.memory.save(PLANES_BYTES, VIDEO_MEMORY_BYTES);
     return saveFields(NAME, 1, { ...this.#f, pixels });
   }
 
@@ -103,10 +123,7 @@ export class BochsVbe implements Device, Registers {
       throw new TypeError(`Cannot restore "${NAME}": registers`);
     }
     this.#f = fields;
-    this.#pixels = pixels.length === 0 ? undefined : new Uint8Array(FRAME_BUFFER_BYTES);
-    for (let i = 0; i + 1 < pixels.length; i += 2) {
-      this.frameBuffer.write(pixels[i] as number, 1, pixels[i + 1] as number);
-    }
+    this.memory.restore(PLANES_BYTES, VIDEO_MEMORY_BYTES, pixels);
   }
 
   read(offset: number, size: Width): number {
@@ -116,7 +133,7 @@ export class BochsVbe implements Device, Registers {
 
   #read(): number {
     const { index, registers } = this.#f;
-    if (index === INDEX.MEMORY) return FRAME_BUFFER_BYTES / MEMORY_UNIT;
+    if (index === INDEX.MEMORY) return VIDEO_MEMORY_BYTES / MEMORY_UNIT;
     if (((registers[INDEX.ENABLE] as number) & GET_CAPABILITIES) !== 0) {
       if (index === INDEX.X) return MOST.x;
       if (index === INDEX.Y) return MOST.y;
@@ -171,7 +188,7 @@ export class BochsVbe implements Device, Registers {
     registers[INDEX.X_OFFSET] = 0;
     registers[INDEX.Y_OFFSET] = 0;
     this.#setVirtualWidth(registers[INDEX.X] as number);
-    if ((value & KEEP_MEMORY) === 0) this.#pixels?.fill(0);
+    if ((value & KEEP_MEMORY) === 0) this.memory.clear(0, VIDEO_MEMORY_BYTES);
   }
 
   /** As many lines as the memory has for the width. */
@@ -179,8 +196,9 @@ export class BochsVbe implements Device, Registers {
     const { registers } = this.#f;
     registers[INDEX.VIRTUAL_WIDTH] = Math.max(width, registers[INDEX.X] as number);
     const bits = registers[INDEX.BITS] as number;
-    const lineBytes = (registers[INDEX.VIRTUAL_WIDTH] as number) * Math.ceil(Math.max(bits, 1) / 8);
-    const lines = lineBytes === 0 ? 0 : Math.floor(FRAME_BUFFER_BYTES / lineBytes);
+    const pixelBytes = bits === PLANAR_BITS ? bits / 8 : Math.ceil(Math.max(bits, 1) / 8);
+    const lineBytes = (registers[INDEX.VIRTUAL_WIDTH] as number) * pixelBytes;
+    const lines = lineBytes === 0 ? 0 : Math.floor(VIDEO_MEMORY_BYTES / lineBytes);
     registers[INDEX.VIRTUAL_HEIGHT] = Math.min(lines, 0xffff);
   }
 }

@@ -34,7 +34,14 @@ Deno.test("Bochs VBE sets a mode, clears the frame buffer unless told, and keeps
   write(2, 768);
   write(3, 32);
   write(4, 0xc1);
-  assert.deepEqual(chip.mode, { width: 1024, height: 768, bits: 32 });
+  assert.deepEqual(chip.mode, {
+    width: 1024,
+    height: 768,
+    bits: 32,
+    pitch: 1024,
+    left: 0,
+    top: 0,
+  });
   assert.equal(chip.frameBuffer.read(16, 4), 0x12345678);
   assert.equal(chip.frameBuffer.read(17, 2), 0x3456);
   assert.deepEqual([read(6), read(7)], [1024, 4096]);

@@ -1,6 +1,6 @@
 /**
- * VGA: CRT, attribute and graphics controllers, sequencer, DAC, and the memory at A0000h. It shows text
- * modes; what graphics modes are set is kept and not drawn.
+ * VGA: CRT, attribute and graphics controllers, sequencer, DAC, and the memory at A0000h. {@link Vga.image} is the
+ * picture of any mode, of Bochs's extension too.
  *
  * Registers: offsets 0–1Fh from port 3B0h… as on the card: {@link Vga} covers 3B0h–3DFh. Reset gives
  * the state in which a VGA's own firmware leaves it: mode 3, 80×25 color text.
@@ -18,7 +18,12 @@ import {
   saveFields,
   type Width,
 } from "../bus/device.ts";
+import { BochsVbe } from "./bochs_vbe.ts";
+import { type DisplayImage, palette as dacPalette, scanOut } from "./scan_out.ts";
+import { screenText } from "./text_screen.ts";
+import { vbeImage } from "./vbe_image.ts";
 import { VgaMemory } from "./vga_memory.ts";
+import { PLANES_BYTES } from "./video_memory.ts";
 
 const NAME = "VGA";
 /** Horizontal frequency of the text modes in Hz: 31.469 kHz, 449 lines a frame. */
@@ -96,21 +101,25 @@ export interface TextScreen {
 /** A VGA. */
 export class Vga implements Device, Registers {
   readonly #clock: Clock;
-  readonly #memory = new VgaMemory();
+  readonly #vbe: BochsVbe;
+  readonly #memory: VgaMemory;
   #revision = 0;
   #f = powerOn();
 
   /** The memory at A0000h–BFFFFh. */
   readonly memory: Registers = {
-    read: (offset: number): number => this.#memory.read(offset, this.#f),
+    read: (offset: number): number => this.#memory.read(offset, this.#f, this.#vbe.window),
     write: (offset: number, _size: Width, value: number): void => {
-      if (this.#memory.write(offset, value & 0xff, this.#f)) this.#revision++;
+      const { window } = this.#vbe;
+      if (this.#memory.write(offset, value & 0xff, this.#f, window)) this.#revision++;
     },
   };
 
-  /** A card in mode 3. */
-  constructor(options: { clock: Clock }) {
+  /** A card in mode 3, with the extension whose memory it has. */
+  constructor(options: { clock: Clock; vbe?: BochsVbe }) {
     this.#clock = options.clock;
+    this.#vbe = options.vbe ?? new BochsVbe();
+    this.#memory = new VgaMemory(this.#vbe.memory);
   }
 
   /** Changes whenever something on the screen may have changed. */
@@ -121,16 +130,12 @@ export class Vga implements Device, Registers {
   reset(): void {
     this.#f = powerOn();
     this.#memory.latches = this.#f.latches;
-    this.#memory.planes.fill(0);
+    this.#vbe.memory.clear(0, PLANES_BYTES);
     this.#revision++;
   }
 
   save(): Saved {
-    const planes: number[] = [];
-    // Most of the memory is zero: pairs of offset and value.
-    this.#memory.planes.forEach((value, offset) => {
-      if (value !== 0) planes.push(offset, value);
-    });
+    const planes = this.#vbe.memory.save(0, PLANES_BYTES);
     return saveFields(NAME, 1, { ...this.#f, latches: this.#memory.latches, planes });
   }
 
@@ -144,15 +149,31 @@ export class Vga implements Device, Registers {
     }
     this.#f = fields;
     this.#memory.latches = fields.latches;
-    this.#memory.planes.fill(0);
-    for (let i = 0; i + 1 < planes.length; i += 2) this.#memory.planes[planes[i]] = planes[i + 1];
+    this.#vbe.memory.restore(0, PLANES_BYTES, planes);
     this.#revision++;
+  }
+
+  /** The picture on the screen, in any mode. Text has the font that a VGA's BIOS has loaded. */
+  image(): DisplayImage {
+    const f = this.#f;
+    const { mode, dacBits, memory } = this.#vbe;
+    if (mode === undefined) return scanOut(f, memory.bytes, dacBits);
+    const colours = dacPalette(f, dacBits);
+    // Four bits go through the attribute controller's palette, eight do not.
+    const number = (pixel: number): number => mode.bits === 4 ? f.attributes[pixel] & 0x3f : pixel;
+    return vbeImage(mode, memory.bytes, (pixel) => colours[number(pixel)]);
+  }
+
+  /** The text on the screen, lines without trailing blanks; empty in a graphics mode. */
+  text(): string {
+    const screen = this.screen();
+    return screen === undefined ? "" : screenText(screen);
   }
 
   /** The screen in a text mode; `undefined` in a graphics mode. */
   screen(): TextScreen | undefined {
     const { crtc, graphics, attributes } = this.#f;
-    if ((graphics[6] & 1) !== 0) return undefined;
+    if ((graphics[6] & 1) !== 0 || this.#vbe.mode !== undefined) return undefined;
     const columns = Math.min(crtc[1] + 1, 256);
     const lines = (crtc[0x12] | ((crtc[7] & 2) << 7) | ((crtc[7] & 0x40) << 3)) + 1;
     const rows = Math.max(1, Math.floor(lines / ((crtc[9] & 0x1f) + 1)));
@@ -280,7 +301,7 @@ export class Vga implements Device, Registers {
         f.dacReading = false;
         return;
       case 0x19:
-        f.dac[f.dacWrite * 3 + f.dacComponent] = byte & 0x3f;
+        f.dac[f.dacWrite * 3 + f.dacComponent] = this.#vbe.dacBits === 8 ? byte : byte & 0x3f;
         f.dacComponent = (f.dacComponent + 1) % 3;
         if (f.dacComponent === 0) f.dacWrite = (f.dacWrite + 1) & 0xff;
         return;

@@ -8,6 +8,8 @@
  * @module
  */
 
+import type { VideoMemory } from "./video_memory.ts";
+
 const PLANE_BYTES = 0x10000;
 
 /** The registers that decide. */
@@ -32,18 +34,34 @@ function window(graphics: readonly number[]): readonly [number, number] {
   }
 }
 
+/** A part of a bigger memory that is shown in the window instead of the first planes: Bochs's extension does that. */
+export interface VgaBank {
+  /** First byte, or first address of planes. */
+  readonly base: number;
+  /** Planes behind the graphics controller, or bytes as they are. */
+  readonly planar: boolean;
+}
+
 /** The planes and the latches. */
 export class VgaMemory {
+  readonly #memory: VideoMemory;
   /** Byte `address` of plane `p` is at `address * 4 + p`. */
-  readonly planes: Uint8Array<ArrayBuffer> = new Uint8Array(PLANE_BYTES * 4);
+  readonly planes: Uint8Array<ArrayBuffer>;
   /** The read latches, one a plane. */
   latches: number[] = [0, 0, 0, 0];
 
+  /** The planes of a card's memory. */
+  constructor(memory: VideoMemory) {
+    this.#memory = memory;
+    this.planes = memory.bytes;
+  }
+
   /** Reads a byte at `offset` from A0000h; all ones outside the window. */
-  read(offset: number, registers: VgaAccess): number {
+  read(offset: number, registers: VgaAccess, bank?: VgaBank): number {
     const { sequencer, graphics } = registers;
     const [first, length] = window(graphics);
     if (offset < first || offset >= first + length) return 0xff;
+    if (bank?.planar === false) return this.#memory.read(bank.base + offset - first);
     let address = offset - first;
     let plane = graphics[4] & 3;
     if ((sequencer[4] & 8) !== 0) {
@@ -53,8 +71,8 @@ export class VgaMemory {
       plane = (plane & 2) | (address & 1);
       address &= ~1;
     }
-    address &= PLANE_BYTES - 1;
-    for (let p = 0; p < 4; p++) this.latches[p] = this.planes[address * 4 + p];
+    address = (address & (PLANE_BYTES - 1)) + (bank?.base ?? 0);
+    for (let p = 0; p < 4; p++) this.latches[p] = this.#memory.read(address * 4 + p);
     if ((graphics[5] & 8) === 0) return this.latches[plane];
     // Read mode 1: the pixels whose colour equals the compare register, in the planes that count.
     let match = 0xff;
@@ -66,10 +84,14 @@ export class VgaMemory {
   }
 
   /** Writes a byte at `offset` from A0000h. Returns whether it hit the window. */
-  write(offset: number, value: number, registers: VgaAccess): boolean {
+  write(offset: number, value: number, registers: VgaAccess, bank?: VgaBank): boolean {
     const { sequencer, graphics } = registers;
     const [first, length] = window(graphics);
     if (offset < first || offset >= first + length) return false;
+    if (bank?.planar === false) {
+      this.#memory.write(bank.base + offset - first, value);
+      return true;
+    }
     let address = offset - first;
     let mask = sequencer[2] & 15;
     if ((sequencer[4] & 8) !== 0) {
@@ -79,10 +101,10 @@ export class VgaMemory {
       mask &= (address & 1) === 0 ? 5 : 10;
       address &= ~1;
     }
-    address &= PLANE_BYTES - 1;
+    address = (address & (PLANE_BYTES - 1)) + (bank?.base ?? 0);
     for (let p = 0; p < 4; p++) {
       if ((mask & (1 << p)) === 0) continue;
-      this.planes[address * 4 + p] = this.#data(p, value, graphics);
+      this.#memory.write(address * 4 + p, this.#data(p, value, graphics));
     }
     return true;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 export { hostTime } from "./time.ts";
+export { encodePng } from "./png.ts";
 export { FileDisk, ImageError } from "./file_disk.ts";
 export {
   EscapeFilter,

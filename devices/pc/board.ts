@@ -15,8 +15,9 @@ import type { Device, Registers, Saved, Width } from "../bus/device.ts";
 import type { ByteSink } from "../bus/stream.ts";
 import { Wire } from "../bus/wire.ts";
 import { DebugPort, ExitPort, PostPort } from "../debug/ports.ts";
-import { BochsVbe, FRAME_BUFFER_BYTES } from "../display/bochs_vbe.ts";
+import { BochsVbe } from "../display/bochs_vbe.ts";
 import { Vga } from "../display/vga.ts";
+import { VIDEO_MEMORY_BYTES } from "../display/video_memory.ts";
 import { I8042 } from "../input/i8042.ts";
 import { SystemControlA } from "../input/port92.ts";
 import { Ps2Keyboard } from "../input/ps2_keyboard.ts";
@@ -188,7 +189,7 @@ export class Board {
       slowestBaud: SERIAL_BAUD,
       ...(options.serial === undefined ? {} : { sink: options.serial }),
     });
-    this.vga = new Vga({ clock });
+    this.vga = new Vga({ clock, vbe: this.vbe });
     const channel = (index: 0 | 1): IdeChannel =>
       new IdeChannel({
         clock,
@@ -422,10 +423,10 @@ export class Board {
       write: () => {},
     };
     return displayController({
-      frameBufferBytes: FRAME_BUFFER_BYTES,
+      frameBufferBytes: VIDEO_MEMORY_BYTES,
       frameBufferMoved: this.#movableMemory(
         "VGA frame buffer",
-        FRAME_BUFFER_BYTES,
+        VIDEO_MEMORY_BYTES,
         this.vbe.frameBuffer,
       ),
       rom: rom === undefined ? undefined : {
