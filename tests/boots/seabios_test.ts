@@ -183,7 +183,8 @@ Deno.test({
     });
     assert.deepEqual(machine.runSync(LIMIT), EXIT, said().slice(-1000));
     const { board, cpu } = machine;
-    assert.deepEqual(board.vbe.mode, { width: 1024, height: 768, bits: 24 });
+    const { mode } = board.vbe;
+    assert.deepEqual([mode?.width, mode?.height, mode?.bits, mode?.pitch], [1024, 768, 24, 1024]);
     // What the mode's description says (VBE 2.0, "PhysBasePtr"), and what was written there.
     const base = cpu.memory.read32(0x8200 + 0x28);
     assert.equal(base, 0xfd000000);
