@@ -14,7 +14,7 @@ import {
   writeStandardOutput,
 } from "../devices/host/mod.ts";
 import { DEFAULT_CACHE } from "./project.ts";
-import { parseSize, say, UserError } from "./report.ts";
+import { parseSize, parseTranslate, say, UserError } from "./report.ts";
 import { Session } from "./session.ts";
 
 /** Options that boot and profile share. */
@@ -48,6 +48,11 @@ export function machineOptions(command: Command): Command {
     )
     .addOption(
       new Option("--cpu <model>", "the processor").choices(CPU_MODELS).default(DEFAULT_MODEL),
+    )
+    .option(
+      "--translate <when>",
+      "translate hot code: off, on, or after so many entries of a block",
+      "off",
     )
     .option("--no-apic", "a machine without local APIC and I/O APIC: interrupts by the 8259A alone")
     .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
@@ -105,6 +110,7 @@ interface BootOptions {
   readonly append?: string;
   readonly ram: string;
   readonly cpu: CpuModel;
+  readonly translate: string;
   readonly apic: boolean;
   readonly bios?: string;
   readonly vgaRom?: string;
@@ -131,6 +137,7 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
     append: options.append,
     ramBytes: parseSize(options.ram),
     cpu: options.cpu,
+    translateAfter: parseTranslate(options.translate),
     apic: options.apic,
     bios: options.bios,
     vgaRom: options.vgaRom,

@@ -7,7 +7,7 @@ import { Command } from "@commander-js/extra-typings";
 import type { CpuModel } from "../cpu/mod.ts";
 import { flameGraphSvg, Profiler } from "../plugins/profiler/mod.ts";
 import { machineOptions } from "./boot.ts";
-import { parseSize, print, Progress, say, UserError } from "./report.ts";
+import { parseSize, parseTranslate, print, Progress, say, UserError } from "./report.ts";
 import { Session } from "./session.ts";
 
 /** Instructions between two looks at the run. */
@@ -55,6 +55,7 @@ interface ProfileOptions {
   readonly append?: string;
   readonly ram: string;
   readonly cpu: CpuModel;
+  readonly translate: string;
   readonly apic: boolean;
   readonly bios?: string;
   readonly vgaRom?: string;
@@ -96,6 +97,7 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
     append: options.append,
     ramBytes: parseSize(options.ram),
     cpu: options.cpu,
+    translateAfter: parseTranslate(options.translate),
     apic: options.apic,
     bios: options.bios,
     vgaRom: options.vgaRom,

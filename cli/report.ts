@@ -59,6 +59,17 @@ export function parseSize(text: string): number {
   return Number(match[1]) * unit;
 }
 
+/** Entries after which `on` translates a block: measured, a boot of Linux takes longer with 100 or 5000. */
+const TRANSLATE_AFTER = 500;
+
+/** Parses `--translate`: entries of a block until it is translated, 0 for never. */
+export function parseTranslate(text: string): number {
+  if (text === "off") return 0;
+  if (text === "on") return TRANSLATE_AFTER;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new UserError(`--translate is "off", "on" or a number of entries from 1 on, not "${text}"`);
+}
+
 /** The first line of an error's message, for the user. */
 export function messageOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {

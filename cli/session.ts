@@ -52,6 +52,8 @@ export interface SessionOptions {
   readonly cpu: CpuModel;
   /** False: no local APIC and no I/O APIC, whatever the processor has. */
   readonly apic: boolean;
+  /** Entries of a block until it is translated; 0: never. */
+  readonly translateAfter: number;
   readonly snapshot: boolean;
   readonly clock: "virtual" | "wall";
   /** Plugins as the command line names them. */
@@ -117,6 +119,7 @@ export class Session implements Disposable {
         ramBytes: options.ramBytes,
         cpu: options.cpu,
         ...(options.apic ? {} : { apic: false }),
+        translateAfter: options.translateAfter,
         ...firmware,
         disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
         ...(cdrom === undefined ? {} : { cdrom }),

@@ -28,6 +28,7 @@ import {
   sseRegisters,
 } from "./simd/mod.ts";
 import * as L from "./state/layout.ts";
+import { attachTranslator, type Translator, type TranslatorStatistics } from "./translate/mod.ts";
 import { Registers } from "./state/registers.ts";
 import { type CpuModel, DEFAULT_MODEL, findModel, type Model, resetMsrs } from "./system/mod.ts";
 
@@ -70,15 +71,25 @@ export class Cpu {
   readonly hooks: Hooks;
   /** Which processor it is. */
   readonly model: CpuModel;
+  readonly #translator: Translator | undefined;
   readonly #core: Core;
   readonly #engine: Engine;
 
   /**
    * `ramBytes`: 4096..3 GiB, a multiple of 4096. `romBytes`: room for ROMs (`memory.installRom`), default
-   * none. `model`: which processor, default "p3". Throws RangeError otherwise, or when the host has not
-   * enough memory. The processor is in its state after reset.
+   * none. `model`: which processor, default "p3". `translateAfter`: entries of a block until it is translated, 1 for
+   * at once, 0 (the default) to interpret everything; what the guest does is the same. Throws RangeError
+   * otherwise, or when the host has not enough memory. The processor is in its state after reset.
    */
-  constructor(options: { ramBytes: number; romBytes?: number; bus: Bus; model?: CpuModel }) {
+  constructor(
+    options: {
+      ramBytes: number;
+      romBytes?: number;
+      bus: Bus;
+      model?: CpuModel;
+      translateAfter?: number;
+    },
+  ) {
     const { decoder, handlers } = instructionSet(findModel(options.model ?? DEFAULT_MODEL));
     const core = new Core(options);
     this.#core = core;
@@ -93,6 +104,12 @@ export class Cpu {
     core.events = createEventUnit(core);
     this.#engine = new Engine(core, { decoder, handlers, assists: ASSISTS, module });
     core.code = this.#engine;
+    const { translateAfter: threshold = 0 } = options;
+    if (!(threshold >= 0)) throw new RangeError(`Cannot translate after ${threshold} entries`);
+    if (threshold > 0) {
+      const engine = this.#engine;
+      this.#translator = attachTranslator({ core, engine, handlers, threshold });
+    }
     this.memory = core.memory.physical;
     this.hooks = new Hooks(core, this.#engine);
     this.registers = new Registers(core, () => this.#engine.eip(), [
@@ -230,6 +247,10 @@ export class Cpu {
   /** Makes the running `run` return at the next instruction boundary. */
   requestStop(): void {
     this.#engine.requestStop();
+  }
+  /** What was translated; undefined when everything is interpreted. */
+  get translation(): Readonly<TranslatorStatistics> | undefined {
+    return this.#translator?.statistics;
   }
   /** Blocks decoded and dropped, times that the arena of decoded code was emptied. */
   get codeStatistics(): Readonly<{ decoded: number; dropped: number; flushes: number }> {

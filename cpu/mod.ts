@@ -19,3 +19,4 @@ export {
 export type { Bus, PhysicalMemory } from "./execute/units.ts";
 export type { Registers } from "./state/registers.ts";
 export type { StopReason } from "./execute/engine.ts";
+export type { TranslatorStatistics } from "./translate/mod.ts";

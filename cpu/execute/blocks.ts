@@ -28,6 +28,9 @@ export class Blocks {
   /** Statistics: blocks decoded, dropped by stores, times the arena was emptied. */
   readonly statistics = { decoded: 0, dropped: 0, flushes: 0 };
 
+  /** Hears of blocks that stores drop. */
+  onDrop: ((block: number) => void) | undefined = undefined;
+
   constructor(core: Core) {
     this.#core = core;
     const pages = 0x100000;
@@ -141,6 +144,7 @@ export class Blocks {
         this.statistics.dropped++;
         any = true;
         this.#unhash(block);
+        this.onDrop?.(block);
       } else {
         kept.push(block);
         this.#setGranules(page, start & 0xfff, length);
@@ -152,6 +156,20 @@ export class Blocks {
       this.#hasCode[page] = 0;
     }
     return any;
+  }
+  /** Forgets a block whose bytes have not changed. */
+  discard(block: number): void {
+    const { i32 } = this.#core;
+    if (i32[block >> 2] === L.DEAD_LENGTH) return;
+    i32[block >> 2] = L.DEAD_LENGTH;
+    this.#unhash(block);
+  }
+  /** Room in the arena for something that lives until everything is dropped; 0 when it is full. */
+  allocate(bytes: number): number {
+    const at = this.#top;
+    if (at + bytes + 2 * BLOCK_ROOM > L.ARENA_END) return 0;
+    this.#top += bytes;
+    return at;
   }
   #unhash(block: number): void {
     const { i32 } = this.#core;

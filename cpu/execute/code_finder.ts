@@ -61,6 +61,7 @@ export class CodeFinder {
       if (core.memory.hostOf(physical) === 0) {
         // What is on the bus may change without a trace, so it is decoded each time.
         this.#translator.translate(UNCACHED, eip, physical, mode);
+        i32[(UNCACHED + L.BLOCK.COUNT) >> 2] = 0;
         return UNCACHED;
       }
       block = this.#blocks.reserve();
@@ -93,17 +94,9 @@ export class CodeFinder {
     const next = ((linear & ~0xfff) + 0x1000) | 0;
     return core.memory.translateCode(next) === second;
   }
-  /** Links a branch to its target; from another page with a check of the epoch. */
+  /** Links a branch to its target. */
   link(link: number, block: number): void {
-    const { i32 } = this.#core;
-    if (link >= UNCACHED || block === UNCACHED) return;
-    const record = link & ~(L.RECORD_BYTES - 1);
-    const from = i32[(record + L.RECORD.EIP) >> 2] as number;
-    const to = i32[(block + L.BLOCK.EIP) >> 2] as number;
-    const mode = i32[(block + L.BLOCK.MODE) >> 2] as number;
-    if ((mode & L.MODE.FLAT_CODE) === 0) return;
-    const samePage = (from ^ to) >>> 12 === 0 && i32[(block + L.BLOCK.SECOND) >> 2] === -1;
-    i32[link >> 2] = samePage ? block : block | L.LINK_CHECKED;
+    if (link < UNCACHED && block !== UNCACHED) linkBranch(this.#core, link, block);
   }
   /** Turns a dropped block that is still linked into a jump to its successor. */
   forward(dead: number, block: number): void {
@@ -117,8 +110,22 @@ export class CodeFinder {
     ) return;
     const record = (dead + L.BLOCK_BYTES) >> 2;
     i32[at] = 0;
+    // It is never hot: there is nothing in it to translate.
+    i32[(dead + L.BLOCK.COUNT) >> 2] = 0;
+    i32[(dead + L.BLOCK.REAL) >> 2] = 0;
     i32[record] = SPECIAL.FALL_THROUGH;
     i32[record + 1] = block;
     i32[record + 3] = i32[at + 1] as number;
   }
+}
+
+/** Puts a block into the link word of a record; from another page with a check of the epoch. */
+export function linkBranch({ i32 }: Core, link: number, block: number): void {
+  const record = link & ~(L.RECORD_BYTES - 1);
+  const from = i32[(record + L.RECORD.EIP) >> 2] as number;
+  const to = i32[(block + L.BLOCK.EIP) >> 2] as number;
+  const mode = i32[(block + L.BLOCK.MODE) >> 2] as number;
+  if ((mode & L.MODE.FLAT_CODE) === 0) return;
+  const samePage = (from ^ to) >>> 12 === 0 && i32[(block + L.BLOCK.SECOND) >> 2] === -1;
+  i32[link >> 2] = samePage ? block : block | L.LINK_CHECKED;
 }

@@ -124,11 +124,17 @@ export class Emitter extends FlagsEmitter {
   /** Enters the block in a local: charges its length to the budget. */
   enter(block: number): this {
     const f = this.f;
-    const budget = this.local();
+    const [budget, count] = [this.local(), this.local()];
     f.loadAt(BUDGET).get(block).load(BLOCK.LENGTH).sub().tee(budget).i32(0).ltS();
     f.if(undefined, false);
     f.i32(0).get(block).store(ENTRY_BLOCK).i32(0).get(block).load(BLOCK.EIP).store(EIP);
     f.i32(0).i32(EXIT.BUDGET).store(EXIT_REASON);
+    this.leave();
+    f.end();
+    f.get(block).get(block).load(BLOCK.COUNT).i32(1).sub().tee(count).store(BLOCK.COUNT);
+    f.get(count).eqz().if(undefined, false);
+    f.i32(0).get(block).store(ENTRY_BLOCK).i32(0).get(block).load(BLOCK.EIP).store(EIP);
+    f.i32(0).i32(EXIT.HOT).store(EXIT_REASON);
     this.leave();
     f.end();
     f.i32(0).get(budget).store(BUDGET);

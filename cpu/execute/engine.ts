@@ -27,6 +27,19 @@ export type StopReason = "limit" | "halted" | "shutdown" | "stopped";
 /** A memory access of a traced instruction. */
 export type TraceListener = (linear: number, size: number, value: number, write: boolean) => void;
 
+/** What makes hot code faster (translate/). */
+export interface CodeTranslator {
+  /** Asks for the block's code to be translated at the next occasion. */
+  request(block: number): void;
+  readonly pending: boolean;
+  /** So much is pending that it should be done at once. */
+  readonly urgent: boolean;
+  /** Translates; false when everything has to be dropped to make room. */
+  work(): boolean;
+  /** All decoded code was dropped. */
+  flushed(): void;
+}
+
 const MAX_CALLBACKS = 1 << 20;
 /** V8 replaces code by better code only when it is called again: leave Wasm now and then. */
 const MAX_BUDGET = 0x10000;
@@ -60,6 +73,9 @@ export class Engine implements CodeCache {
   readonly #traces: TraceListener[] = [];
   #tracedRecord = 0;
   #listener: TraceListener | undefined = undefined;
+  #codeTranslator: CodeTranslator | undefined = undefined;
+  /** The exports of the handlers' module, and its imports. */
+  readonly exports: Readonly<Record<string, unknown>>;
   onIdle: (() => void) | undefined = undefined;
   onResume: (() => void) | undefined = undefined;
   /** Instruction counts at which `onTime` wants to be called; Infinity if none. */
@@ -83,6 +99,7 @@ export class Engine implements CodeCache {
     this.#environment = { memory: core.wasmMemory, ...this.#imports() };
     const instance = new WebAssembly.Instance(options.module, { e: this.#environment });
     this.#environment["table"] = instance.exports["table"] as WebAssembly.Table;
+    this.exports = { ...this.#environment, ...instance.exports };
     this.#enter = instance.exports["enter"] as (block: number) => void;
     this.#resume = instance.exports["run"] as (record: number) => void;
   }
@@ -129,6 +146,7 @@ export class Engine implements CodeCache {
       probeWrite: (linear, size) => core.memory.probeWrite(linear, size),
       segmentFault: (segment) => core.raise(segment === L.segmentOffset(L.SS) ? 12 : 13, 0),
       checkBranch: () => core.raise(13, 0),
+      fill: (linear, size, write) => this.#fill(linear, size, write),
       hook: (record) => {
         (this.#callbacks[i32[(record + L.RECORD.A) >> 2] as number] as () => void)();
       },
@@ -140,6 +158,32 @@ export class Engine implements CodeCache {
         }
       },
     };
+  }
+
+  /** Fills the TLB for translated code, which leaves to the interpreter what is no plain RAM or faults. */
+  #fill(linear: number, size: number, write: number): number {
+    const core = this.#core;
+    const { i32, memory } = core;
+    const table = i32[(write === 0 ? L.TLB_READ : L.TLB_WRITE) >> 2] as number;
+    if ((linear & 0xfff) + size > 0x1000 || table === L.TLB_TRACE) return 0;
+    const physical = memory.probe(linear);
+    // What is on the bus is not touched here; a fault is the interpreter's to raise.
+    if (physical === -1 || memory.hostOf(physical) === 0) return 0;
+    try {
+      if (write === 0) memory.slowRead(linear, 1);
+      else memory.probeWrite(linear, 1);
+    } catch (error) {
+      if (error === core.fault) return 0;
+      throw error;
+    }
+    const entry = i32[(table >> 2) + (linear >>> 12)] as number;
+    return entry & L.TLB_MISS ? 0 : (linear + entry) | 0;
+  }
+  /** From now on blocks are counted, and given to the translator after `threshold` entries. */
+  translateWith(translator: CodeTranslator, threshold: number): void {
+    this.#codeTranslator = translator;
+    this.translator.hotAfter = threshold;
+    this.flush();
   }
 
   // ---- assists ----------------------------------------------------------------------------------
@@ -194,6 +238,7 @@ export class Engine implements CodeCache {
     const { i32, u8 } = this.#core;
     const current = i32[L.CURRENT >> 2] as number;
     if (!this.#running || current === 0) return;
+    i32[L.STOP_REQUESTED >> 2] = 1;
     let record = current + L.RECORD_BYTES;
     if (!isBefore(i32[current >> 2] as number)) {
       const left = (u8[current + L.RECORD.REMAINING] as number) - 1;
@@ -207,6 +252,7 @@ export class Engine implements CodeCache {
   }
   #patch(record: number): void {
     const { i32 } = this.#core;
+    i32[L.STOP_REQUESTED >> 2] = 1;
     if (i32[record >> 2] === SPECIAL.STOP) return;
     this.#patches.push(record, i32[record >> 2] as number);
     i32[record >> 2] = SPECIAL.STOP;
@@ -219,6 +265,7 @@ export class Engine implements CodeCache {
     }
     i32[L.BUDGET >> 2] = (i32[L.BUDGET >> 2] as number) + this.#stolen;
     this.#stolen = 0;
+    i32[L.STOP_REQUESTED >> 2] = 0;
   }
 
   // ---- events -----------------------------------------------------------------------------------
@@ -292,8 +339,12 @@ export class Engine implements CodeCache {
   #limitInstrumentation(): void {
     if (this.#callbacks.length + this.#traces.length >= MAX_CALLBACKS) this.#flushRequested = true;
   }
+  #translate(): void {
+    if (this.#codeTranslator?.work() === false) this.#flushBlocks();
+  }
   #flushBlocks(): void {
     this.blocks.flush();
+    this.#codeTranslator?.flushed();
     this.#callbacks.length = 0;
     this.#traces.length = 0;
   }
@@ -316,6 +367,7 @@ export class Engine implements CodeCache {
     this.#running = true;
     try {
       for (;;) {
+        if (this.#codeTranslator?.pending === true) this.#translate();
         // Debug traps come before interrupts (SDM vol. 3A Table 6-2): here the T bit of a task that an event started.
         if (debug.pending !== 0 && (i32[L.INTERRUPT_SHADOW >> 2] as number) < 2) this.#debugTrap();
         const reason = this.#boundary();
@@ -430,14 +482,21 @@ export class Engine implements CodeCache {
           if (dead !== 0) this.#finder.forward(dead, block);
         }
         dead = 0;
-        if ((i32[block >> 2] as number) <= left) this.#enter(block);
-        else this.#enterPartly(block, left);
-        if (this.#patches.length > 0 || this.#stolen !== 0) this.#restore();
+        const real = i32[(block + L.BLOCK.REAL) >> 2] as number;
+        const counted = real === 0 ? block : real;
+        if ((i32[counted >> 2] as number) <= left) this.#enter(block);
+        else this.#enterPartly(counted, left);
+        if (i32[L.STOP_REQUESTED >> 2] !== 0) this.#restore();
         i32[L.CURRENT >> 2] = 0;
         const reason = i32[L.EXIT_REASON >> 2] as number;
         if (reason === L.EXIT.STOP) {
           i32[L.LINK_SLOT >> 2] = 0;
           break;
+        }
+        if (reason === L.EXIT.HOT) {
+          this.#codeTranslator?.request(i32[L.ENTRY_BLOCK >> 2] as number);
+          if (this.#codeTranslator?.urgent === true) this.#translate();
+          continue;
         }
         if (reason === L.EXIT.BUDGET) {
           i32[L.LINK_SLOT >> 2] = 0;
@@ -447,7 +506,7 @@ export class Engine implements CodeCache {
         if (this.#mustLook()) break;
       }
     } catch (error) {
-      if (this.#patches.length > 0 || this.#stolen !== 0) this.#restore();
+      if (i32[L.STOP_REQUESTED >> 2] !== 0) this.#restore();
       if (error !== core.fault) {
         // A mistake of a callback: the state is that before the instruction.
         core.fault.trap = false;

@@ -13,13 +13,16 @@
  */
 import type { Decoder, Entry, Instruction } from "../isa/decode.ts";
 import {
+  BLOCK,
   BUDGET,
   CURRENT,
   EIP,
   EXIT,
   EXIT_REASON,
   GPR,
+  LINK_CHECKED,
   LINK_SLOT,
+  MODE_WORD,
   RECORD,
 } from "../state/layout.ts";
 import {
@@ -50,8 +53,16 @@ export const SPECIAL = {
   /** Makes TLBs miss, so that the next instruction's accesses are seen; and back. */
   TRACE_ON: 7,
   TRACE_OFF: 8,
+  /** Calls the region with number A. */
+  REGION: 9,
 } as const;
-const SPECIALS = 9;
+const SPECIALS = 10;
+/** Slots in the table of regions. */
+export const REGION_SLOTS = 0x4000;
+/** What a region returns when it executed a RET: EIP is in memory. No record has this address. */
+export const RETURNED = 1;
+/** Host calls that guest calls may nest before a region returns to the interpreter. */
+const MAX_DEPTH = 200;
 
 const KINDS: readonly OperandKind[] = ["register", "base", "indexed", "segmented"];
 
@@ -133,6 +144,15 @@ export class Handlers {
   /** Number of forms, for statistics. */
   get count(): number {
     return this.#hot.length + this.#cold.length + SPECIALS;
+  }
+  /** Numbers below are cases of the interpreter's loop, the others functions of table 0, in order. */
+  get cases(): number {
+    return SPECIALS + this.#hot.length;
+  }
+  /** The form of a handler and its semantics; undefined for {@link SPECIAL} ones. */
+  form(number: number): { readonly form: Form; readonly semantics: Semantics } | undefined {
+    const hot = number - SPECIALS;
+    return hot < this.#hot.length ? this.#hot[hot] : this.#cold[hot - this.#hot.length];
   }
   assistIndex(name: string): number {
     let index = this.#assistNumbers.get(name);
@@ -357,6 +377,10 @@ export class Handlers {
     const table = module.table(this.#cold.length, runtime.handlerType);
     module.exportTable("table", table);
     this.#functions(module, runtime, 0);
+    module.exportTable("regions", module.table(REGION_SLOTS, runtime.handlerType));
+    for (const [name, index] of Object.entries(regionRuntime(runtime))) {
+      module.exportFunction(name, index);
+    }
     return module.encode();
   }
 }
@@ -383,6 +407,26 @@ function interpreterLoop(
   f.tee(0).brIf(0).end();
   return f;
 }
+
+/** What regions (translate/) call in the interpreter's module. */
+function regionRuntime(runtime: Runtime): Record<string, number> {
+  const emitter = (f: WasmFunction): Emitter => new Emitter(f, NO_FORM, runtime);
+  const follow = runtime.shared("follow", [I32, I32, I32], [I32], (f) => {
+    const block = f.local();
+    f.get(0).load().tee(block).i32(LINK_CHECKED).and().if();
+    f.get(block).i32(LINK_CHECKED).sub().tee(block).load(BLOCK.EPOCH).loadAt(MODE_WORD).ne();
+    f.if(undefined, false).get(1).get(0).get(2).call(runtime.branchUnlinked()).return();
+    f.end().end();
+    emitter(f).enter(block);
+    f.op("unreachable");
+  });
+  const jump = runtime.shared("jump", [I32], [I32], (f) => {
+    emitter(f).jump(0);
+    f.op("unreachable");
+  });
+  return { follow, jump, ready: runtime.ready() };
+}
+const REGION_TABLE = 1;
 
 /** Operations whose 32-bit and 8-bit forms are worth a case of the loop. */
 const HOT: ReadonlySet<string> = new Set(
@@ -493,6 +537,19 @@ function specialHandlers(runtime: Runtime): ((x: Emitter) => void)[] {
     (x) => {
       x.record().f.i32(0).call(runtime.trace);
       x.next();
+    },
+    (x) => {
+      const { f } = x;
+      const [next, target] = [x.local(), x.local()];
+      f.i32(MAX_DEPTH);
+      x.field(RECORD.A).f.callIndirect(runtime.handlerType, REGION_TABLE).tee(next);
+      f.eqz().if(undefined, false);
+      x.leave().f.end();
+      f.get(next).i32(RETURNED).eq().if();
+      f.loadAt(EIP).set(target);
+      x.jump(target).f.end();
+      f.get(next);
+      x.go();
     },
   ];
 }

@@ -44,6 +44,8 @@ export interface RuntimeImports {
   checkBranch(target: number): void;
   /** A plugin's callback. */
   hook(record: number): void;
+  /** Host address of an access of `size` bytes at a linear address, or 0 where the interpreter must do it. */
+  fill(linear: number, size: number, write: number): number;
   /** Memory tracing of the instruction behind the record begins (1) or ends (0). */
   trace(record: number, on: number): void;
 }
@@ -55,6 +57,7 @@ export class Runtime {
   readonly raise: number;
   readonly hook: number;
   readonly trace: number;
+  readonly #fill: number;
   readonly #slowRead: number;
   readonly #slowWrite: number;
   readonly #slowReadForWrite: number;
@@ -83,6 +86,7 @@ export class Runtime {
     this.#checkBranch = module.importFunction("checkBranch", one);
     this.hook = module.importFunction("hook", one);
     this.trace = module.importFunction("trace", two);
+    this.#fill = module.importFunction("fill", module.type([I32, I32, I32], [I32]));
   }
 
   /** Number of the assist of a name, for RECORD-independent calls. */
@@ -211,6 +215,19 @@ export class Runtime {
       f.get(0).i32(0xfff).and().get(1).add().i32(0x1000).op("i32.le_u").get(entry).i32(1).and();
       f.eqz().and().if().return().end();
       f.i32(0).get(2).store(CURRENT).get(0).get(1).call(this.#probeWrite);
+    });
+  }
+  /** (linear, size, plus 256 for a write) → host address, or 0 where the interpreter must do the access. */
+  ready(): number {
+    return this.shared("ready", [I32, I32], [I32], (f) => {
+      const [entry, size] = [f.local(), f.local()];
+      f.loadAt(TLB_WRITE).loadAt(TLB_READ).get(1).i32(0x100).and().select();
+      f.get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().set(entry);
+      f.get(1).i32(0xff).and().set(size);
+      f.get(entry).i32(1).and().eqz();
+      f.get(0).i32(0xfff).and().get(size).add().i32(0x1000).op("i32.le_u").and().if();
+      f.get(0).get(entry).add().return().end();
+      f.get(0).get(size).get(1).i32(8).shrU().call(this.#fill);
     });
   }
   /** (record, size, access) → linear address of the record's memory operand, checked. */

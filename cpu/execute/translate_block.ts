@@ -67,6 +67,8 @@ export class BlockTranslator {
   readonly #pool: Decoded[] = [];
   readonly #buffer = new Uint8Array(32);
   instrument: Instrument | undefined = undefined;
+  /** Entries after which a block leaves to the run loop as hot; 0: never. */
+  hotAfter = 0;
   /** Number of the callback that looks at a code breakpoint. */
   breakpoint: () => number = () => 0;
   readonly #require: (group: number) => void;
@@ -194,8 +196,8 @@ export class BlockTranslator {
     i32[header + 3] = mode;
     i32[header + 4] = watched;
     i32[header + 5] = second;
-    i32[header + 6] = 0;
-    i32[header + 7] = 0;
+    i32.fill(0, header + 6, header + (L.BLOCK_BYTES >> 2));
+    i32[header + (L.BLOCK.COUNT >> 2)] = this.hotAfter;
     const hooks = this.#instrumentation(list, where);
     let record = block + L.BLOCK_BYTES;
     let ends = false;

@@ -386,7 +386,7 @@ export class WasmModule {
     unsigned(pages, out);
     this.#imports.push(out);
   }
-  /** Imports a table of functions of one type from module "e": table 0, as {@link table} declares it. */
+  /** Imports a table of functions of one type, as {@link table} declares it; tables count in order. */
   importTable(name: string, size: number, type: number): void {
     const out = [...text("e"), ...text(name), 1, REF_NULL, ...signedNumber(type), 1];
     unsigned(size, out);

@@ -64,6 +64,8 @@ export const EVENT = {
 export const INTERRUPT_SHADOW = 0x64;
 /** Non-zero between HLT and the interrupt that ends it. */
 export const HALTED = 0x68;
+/** Not 0: a region leaves behind the instruction that is executing. */
+export const STOP_REQUESTED = 0x6c;
 /** Not 0 while DR7 enables breakpoints on data or ports: repeated instructions then look after each element. */
 export const WATCHING = 0x70;
 /** Not 0 when a repeated instruction has left with elements to do: an interrupt's frame then has RF. */
@@ -222,7 +224,7 @@ export const RECORD = {
 } as const;
 
 /** A block: this header, then its records. */
-export const BLOCK_BYTES = 32;
+export const BLOCK_BYTES = 64;
 export const BLOCK = {
   /** Instructions in the block; {@link DEAD_LENGTH} once its bytes have changed. */
   LENGTH: 0,
@@ -237,6 +239,13 @@ export const BLOCK = {
   EPOCH: 24,
   /** Next block in the same hash bucket, or 0. */
   NEXT: 28,
+  /** Entries until the block is hot and leaves to the run loop; counted down. */
+  COUNT: 32,
+  /**
+   * Of the entry of a region: the copy of the block as it was decoded. The block itself then has LENGTH 0 and
+   * one record, which calls the region. Else 0.
+   */
+  REAL: 36,
 } as const;
 /**
  * Bit 0 of a link word: the branch leaves its page, so the link holds only while the target's EPOCH is the
@@ -278,6 +287,8 @@ export const EXIT = {
   BUDGET: 1,
   /** A record that the run loop patched in: EIP and budget are exact. */
   STOP: 2,
+  /** ENTRY_BLOCK was not entered: it is hot. EIP is set. */
+  HOT: 3,
 } as const;
 
 /** What a machine with `ramBytes` of RAM needs: pages of linear memory, 64 KiB each. */

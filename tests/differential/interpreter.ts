@@ -26,6 +26,7 @@ import {
   setFullTags,
 } from "../../cpu/fpu/mod.ts";
 import { createMemoryUnit } from "../../cpu/memory/mod.ts";
+import { attachTranslator, type Translator } from "../../cpu/translate/mod.ts";
 import * as L from "../../cpu/state/layout.ts";
 import {
   background,
@@ -62,19 +63,25 @@ const USER = 4;
 const LIMIT = 20_000;
 
 export class InterpreterEngine implements Engine {
-  readonly name = "interpreter";
+  readonly name: string = "interpreter";
   readonly core: Core;
   /** Operations that have neither semantics nor assist yet: cases with them prove nothing. */
   readonly missing: ReadonlySet<string>;
   readonly #engine: CodeEngine;
   readonly #initial = new Uint8Array(RAM);
+  readonly #translator: Translator | undefined;
   #ended = false;
   #vector = 0;
   #errorCode = 0;
   #address = 0;
 
-  /** `low`: with the region within reach of 16-bit addresses, if the native engine has it. */
-  constructor(low = true) {
+  /** Pieces of code that were translated. */
+  get translated(): number {
+    return this.#translator?.statistics.regions ?? 0;
+  }
+
+  /** `translate`: every block is translated before it runs. `low`: with the region within reach of 16-bit addresses, if the native engine has it. */
+  constructor(low = true, translate = false) {
     const core = new Core({
       ramBytes: RAM,
       bus: {
@@ -118,6 +125,9 @@ export class InterpreterEngine implements Engine {
       module: new WebAssembly.Module(handlers.build(L.memoryPages(RAM))),
     });
     core.code = this.#engine;
+    if (translate) {
+      this.#translator = attachTranslator({ core, engine: this.#engine, handlers, threshold: 1 });
+    }
     for (const [name, { start, bytes }] of Object.entries(REGIONS)) {
       const at = PHYSICAL[name as keyof typeof PHYSICAL];
       if (name === "code") this.#initial.fill(0xcc, at, at + bytes);

@@ -1,0 +1,498 @@
+/**
+ * From a region to a Wasm function: analysis of flags and registers, control structure, instructions.
+ *
+ * The graph is reducible (region.ts sees to that), so that it becomes loops and blocks: a node is emitted inside
+ * its dominator; one that several forward edges reach is the code behind a block that they leave; a back
+ * edge continues a loop. Instructions that have no inline translation call the interpreter's handler, with
+ * all state in memory. Source: N. Ramsey, "Beyond Relooper" (2022).
+ * @module
+ */
+import { type Form, type Semantics } from "../execute/emit.ts";
+import { type Handlers, RETURNED, SPECIAL } from "../execute/handlers.ts";
+import type { Runtime } from "../execute/runtime.ts";
+import { I32, WasmFunction } from "../execute/wasm.ts";
+import * as L from "../state/layout.ts";
+import { type Node, NONE, type Region } from "./region.ts";
+import {
+  type Edges,
+  FLAGS,
+  RegionEmitter,
+  type RegionRuntime,
+  RegionState,
+} from "./region_emitter.ts";
+
+/** What all regions of a module share. */
+export interface RegionModule {
+  readonly view: DataView;
+  readonly handlers: Handlers;
+  readonly runtime: Runtime;
+  readonly imports: RegionRuntime;
+}
+
+/** Parameter of a region: how deep calls may still nest. Its result is the next record, 0 or {@link RETURNED}. */
+const DEPTH = 0;
+/** Index of the table of regions; table 0 has the handlers. */
+const REGION_TABLE = 1;
+const ALL_REGISTERS = 0x3ff;
+const ALL_FLAGS = 0x300;
+
+/** Operations that are translated; the others call the interpreter's handler. */
+const INLINE: ReadonlySet<string> = new Set(
+  ("add or adc sbb and sub xor cmp test inc dec neg not mul imul imul3 div idiv xadd cmpxchg cmpxchg8b " +
+    "rol ror rcl rcr shl shr sar shld shrd bt bts btr btc bsf bsr bswap " +
+    "mov movzx movsx lea xchg cbw cwd xlat salc lahf sahf clc stc cmc cld std cli nop " +
+    "jmp jmpE call callE ret loop loope loopne jcxz push pop popE pusha popa pushSegment leave pushf sti " +
+    Array.from({ length: 16 }, (_, i) => `j.${i} cmov.${i} set.${i}`).join(" ")).split(" "),
+);
+
+/** What an instruction does, as far as order matters. */
+interface Facts {
+  readonly bails: boolean;
+  readonly flagsRead: boolean;
+  readonly flagsSet: boolean;
+  readonly flagsSetUnderCondition: boolean;
+  readonly written: number;
+}
+
+/** What is known of a node before it is emitted. */
+interface NodeFacts {
+  readonly facts: readonly Facts[];
+  /** Somebody may look at the flags with which the node is entered. */
+  flagsLive: boolean;
+  /** Flags are set (for all ways through). */
+  readonly kills: boolean;
+  readonly written: number;
+  /** Registers that may be newer in locals on entry. */
+  dirtyIn: number;
+  /** A call or an instruction of the interpreter's is in it, after which nothing is newer. */
+  readonly cleans: boolean;
+  readonly writtenAfterClean: number;
+}
+
+type Label = { readonly node: Node; readonly depth: number };
+
+class RegionWriter {
+  readonly #module: RegionModule;
+  readonly #region: Region;
+  readonly #facts = new Map<Node, NodeFacts>();
+  #state: RegionState;
+  #labels: Label[] = [];
+  #used = ALL_REGISTERS;
+  #analysing = false;
+  /** Local with the mode word at entry. */
+  #modeWord = -1;
+
+  constructor(module: RegionModule, region: Region) {
+    this.#module = module;
+    this.#region = region;
+    this.#state = new RegionState(new WasmFunction(1));
+  }
+
+  write(): WasmFunction {
+    this.#analysing = true;
+    const used = this.#analyse();
+    this.#analysing = false;
+    const f = new WasmFunction(1);
+    this.#state = new RegionState(f);
+    this.#modeWord = f.local();
+    this.#used = used;
+    f.loadAt(L.MODE_WORD).set(this.#modeWord);
+    this.#reload();
+    const [entry] = this.#region.nodes;
+    this.#charge(entry as Node);
+    this.#tree(entry as Node);
+    f.op("unreachable");
+    return f;
+  }
+
+  /** Loads registers, budget and tables: other code ran. */
+  #reload(): void {
+    const { f, registers, budget, readTable, writeTable } = this.#state;
+    for (let i = 0; i < FLAGS; i++) {
+      if (this.#used & (1 << i)) f.loadAt(L.GPR + 4 * i).set(registers[i] as number);
+    }
+    if (this.#used & ALL_FLAGS) {
+      f.loadAt(L.FLAGS_RESULT).set(registers[FLAGS] as number);
+      f.loadAt(L.FLAGS_AUX).set(registers[FLAGS + 1] as number);
+    }
+    f.loadAt(L.BUDGET).set(budget).loadAt(L.TLB_READ).set(readTable);
+    f.loadAt(L.TLB_WRITE).set(writeTable);
+    this.#state.dirty = 0;
+    this.#state.pending = undefined;
+  }
+
+  // ---- analysis ---------------------------------------------------------------------------------
+
+  /** Emits everything once, to learn what it does; returns the registers that are used. */
+  #analyse(): number {
+    const { nodes } = this.#region;
+    const state = this.#state;
+    for (const node of nodes) {
+      const facts: Facts[] = [];
+      // A call that stays inside is a jump; of other edges the data flow below knows.
+      const inside = node.operation !== "call" || node.taken !== undefined;
+      const edges: Edges = { ...NOWHERE, follow: () => inside };
+      let [kills, exposed, written, cleans, after] = [false, false, 0, false, 0];
+      for (const record of this.#records(node)) {
+        state.begin();
+        this.#instruction(node, record, edges);
+        const seen = { ...state.seen };
+        state.release();
+        facts.push(seen);
+        if (!kills && (seen.flagsRead || seen.bails || seen.flagsSetUnderCondition)) exposed = true;
+        if (seen.flagsSet) kills = true;
+        written |= seen.written;
+        after |= seen.written;
+        if (this.#leavesState(node, record)) {
+          cleans = true;
+          after = 0;
+        }
+      }
+      this.#facts.set(node, {
+        facts,
+        flagsLive: exposed,
+        kills,
+        written,
+        dirtyIn: 0,
+        cleans,
+        writtenAfterClean: after,
+      });
+    }
+    // Flags: backwards.
+    for (let changed = true; changed;) {
+      changed = false;
+      for (let i = nodes.length - 1; i >= 0; i--) {
+        const node = nodes[i] as Node;
+        const facts = this.#facts.get(node) as NodeFacts;
+        if (facts.flagsLive || facts.kills) continue;
+        if (
+          exits(node) || this.#facts.get(node.taken as Node)?.flagsLive === true ||
+          this.#facts.get(node.next as Node)?.flagsLive === true
+        ) {
+          facts.flagsLive = true;
+          changed = true;
+        }
+      }
+    }
+    // Registers newer in locals: forwards.
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const node of nodes) {
+        const facts = this.#facts.get(node) as NodeFacts;
+        const out = facts.cleans
+          ? facts.writtenAfterClean | ALL_FLAGS
+          : facts.dirtyIn | facts.written | ALL_FLAGS;
+        for (const to of [node.taken, node.next]) {
+          const target = to && this.#facts.get(to);
+          if (target && (target.dirtyIn | out) !== target.dirtyIn) {
+            target.dirtyIn |= out;
+            changed = true;
+          }
+        }
+      }
+    }
+    return state.used | ALL_FLAGS;
+  }
+  *#records(node: Node): Generator<number> {
+    const first = node.copy + L.BLOCK_BYTES;
+    for (let record = first; record <= node.copy + node.last; record += L.RECORD_BYTES) {
+      yield record;
+    }
+  }
+  /** After it all registers were loaded from memory. */
+  #leavesState(node: Node, record: number): boolean {
+    const form = this.#form(record);
+    if (form === undefined) return this.#handler(record) !== SPECIAL.FALL_THROUGH;
+    if (form.form.operation === "call") return node.taken === undefined;
+    return !INLINE.has(form.form.operation) || form.form.operation === "callE";
+  }
+  #handler(record: number): number {
+    return this.#module.view.getInt32(record, true);
+  }
+  #form(record: number): { form: Form; semantics: Semantics } | undefined {
+    return this.#module.handlers.form(this.#handler(record));
+  }
+
+  // ---- structure --------------------------------------------------------------------------------
+
+  /** Emits a node and what it dominates. */
+  #tree(node: Node): void {
+    const { f } = this.#state;
+    const labels = this.#labels;
+    const joins = node.children.filter(({ forward }) => forward > 1);
+    // The last in reverse postorder is behind the outermost block.
+    joins.sort((a, b) => b.order - a.order);
+    if (node.isLoop) {
+      f.loop();
+      this.#labels = [...labels, { node, depth: f.depth }];
+    }
+    this.#within(node, joins);
+    if (node.isLoop) f.end();
+    this.#labels = labels;
+  }
+  #within(node: Node, joins: readonly Node[]): void {
+    const { f } = this.#state;
+    const [join, ...rest] = joins;
+    if (join === undefined) {
+      this.#body(node);
+      return;
+    }
+    const labels = this.#labels;
+    f.block();
+    this.#labels = [...labels, { node: join, depth: f.depth }];
+    this.#within(node, rest);
+    f.end();
+    this.#labels = labels;
+    this.#tree(join);
+  }
+  #body(node: Node): void {
+    const state = this.#state;
+    state.dirty = (this.#facts.get(node) as NodeFacts).dirtyIn;
+    state.pending = undefined;
+    const edges = this.#edges(node);
+    const { facts } = this.#facts.get(node) as NodeFacts;
+    let index = 0;
+    for (const record of this.#records(node)) {
+      state.begin();
+      this.#instruction(node, record, edges, facts[index++]);
+      state.release();
+    }
+  }
+
+  /** Goes on at a node of the region: `charged` if its instructions have been paid for. */
+  #goTo(from: Node, to: Node, charged = false): void {
+    const state = this.#state;
+    const { f } = state;
+    const saved = { dirty: state.dirty, pending: state.pending };
+    const target = this.#facts.get(to) as NodeFacts;
+    if (!charged) this.#charge(to);
+    if (target.flagsLive && state.pending !== undefined) {
+      this.#emitter(from, NO_FORM, from.copy + L.BLOCK_BYTES, NOWHERE).settleFlags();
+    }
+    if (to.order <= from.order || to.forward > 1) {
+      const label = this.#labels.findLast((one) => one.node === to);
+      if (label === undefined) throw new Error("a node of the region has no label");
+      f.br(f.depth - label.depth);
+    } else this.#tree(to);
+    state.dirty = saved.dirty;
+    state.pending = saved.pending;
+  }
+  /** Pays for a node's instructions, or leaves before them. */
+  #charge(node: Node): void {
+    const state = this.#state;
+    const { f, budget } = state;
+    f.get(budget).i32(node.length).sub().tee(budget).i32(0).ltS().if(undefined, false);
+    f.get(budget).i32(node.length).add().set(budget);
+    this.#emitter(node, NO_FORM, node.copy + L.BLOCK_BYTES, NOWHERE).spill();
+    f.i32(0).i32(node.copy).store(L.ENTRY_BLOCK).i32(0).i32(node.eip).store(L.EIP);
+    f.i32(0).i32(L.EXIT.BUDGET).store(L.EXIT_REASON).i32(0).return().end();
+  }
+
+  #edges(node: Node): Edges {
+    const { f } = this.#state;
+    const { imports } = this.#module;
+    return {
+      follow: (link) => {
+        const to = link === L.RECORD.A ? node.taken : node.next;
+        if (to === undefined) return false;
+        if (otherPage(node.eip, to.eip)) {
+          // To another page only while code is mapped as it was when that block was last found.
+          f.loadAt(to.source + L.BLOCK.EPOCH).get(this.#modeWord).eq().if(undefined, true);
+          this.#goTo(node, to);
+          f.end();
+          return false;
+        }
+        this.#goTo(node, to);
+        return true;
+      },
+      call: (link, target) => {
+        const [callee, result] = [this.#state.take(I32), this.#state.take(I32)];
+        f.block();
+        const found = f.depth;
+        if (link >= 0) this.#calleeOfLink(node, link, callee, found);
+        if (link >= 0) this.#followLink(node, link);
+        else f.get(target).call(imports.jump);
+        f.tee(callee).eqz().if(undefined, false).i32(0).return().end();
+        f.get(callee).load(L.RECORD.HANDLER).i32(SPECIAL.REGION).ne().get(DEPTH).eqz().or();
+        f.if(undefined, false).get(callee).return().end();
+        f.end();
+        f.get(DEPTH).i32(1).sub().get(callee).load(L.RECORD.A);
+        f.callIndirect(this.#module.runtime.handlerType, REGION_TABLE).tee(result);
+        f.i32(RETURNED).ne().if(undefined, false).get(result).return().end();
+        this.#arrive(node);
+      },
+      returnTo: (target) => {
+        const { next } = node;
+        if (next === undefined || otherPage(node.eip, next.eip)) return;
+        f.get(target).i32(next.eip).eq().if(undefined, true);
+        this.#goTo(node, next);
+        f.end();
+      },
+    };
+  }
+  /** Leaves the block at depth `found`, with the callee's record in a local, if a link leads to a region. */
+  #calleeOfLink(node: Node, link: number, callee: number, found: number): void {
+    const { f } = this.#state;
+    f.block();
+    const { depth } = f;
+    f.get(DEPTH).eqz().brIf(f.depth - depth, false);
+    f.loadAt(node.copy + node.last + link).tee(callee).i32(L.LINK_CHECKED).and().if();
+    f.get(callee).i32(L.LINK_CHECKED).sub().tee(callee).load(L.BLOCK.EPOCH);
+    f.get(this.#modeWord).ne().brIf(f.depth - depth, false);
+    f.end();
+    f.get(callee).i32(L.BLOCK_BYTES).add().tee(callee).load(L.RECORD.HANDLER).i32(SPECIAL.REGION);
+    f.eq().brIf(f.depth - found, true).end();
+  }
+  /** Pushes the next record on the way along a link, which is charged for, or 0. */
+  #followLink(node: Node, link: number): void {
+    const { f } = this.#state;
+    const { view, imports } = this.#module;
+    const record = node.copy + node.last;
+    f.i32(record + link).i32(view.getInt32(record + L.RECORD.IMMEDIATE, true));
+    f.i32(record).call(imports.follow);
+  }
+  /** After other code: goes on at `next` if EIP in memory says so and nothing has changed meanwhile. */
+  #arrive(node: Node): void {
+    const { f } = this.#state;
+    const { imports } = this.#module;
+    const { next } = node;
+    if (this.#analysing) return;
+    if (next !== undefined) {
+      f.loadAt(L.EIP).i32(next.eip).eq().loadAt(L.MODE_WORD).get(this.#modeWord).eq().and();
+      f.loadAt(this.#region.alive).and();
+      if (otherPage(node.eip, next.eip)) {
+        f.loadAt(next.source + L.BLOCK.EPOCH).get(this.#modeWord).eq().and();
+      }
+      f.if(undefined, true);
+      this.#reload();
+      this.#goTo(node, next);
+      f.end();
+    }
+    f.loadAt(L.EIP).call(imports.jump).return();
+  }
+
+  // ---- instructions -----------------------------------------------------------------------------
+
+  #emitter(node: Node, form: Form, record: number, edges: Edges): RegionEmitter {
+    void node;
+    const { runtime, imports, view } = this.#module;
+    const { mode } = this.#region;
+    return new RegionEmitter({
+      state: this.#state,
+      form,
+      runtime,
+      imports,
+      view,
+      record,
+      mode,
+      edges,
+    });
+  }
+
+  #instruction(node: Node, record: number, edges: Edges, facts?: Facts): void {
+    const state = this.#state;
+    const { f } = state;
+    const handler = this.#handler(record);
+    const form = this.#form(record);
+    const x = this.#emitter(node, form?.form ?? NO_FORM, record, edges);
+    if (form !== undefined && INLINE.has(form.form.operation)) {
+      // In one arm of a condition the flags cannot stay to be computed.
+      if (facts?.flagsSetUnderCondition === true) x.settleFlags();
+      form.semantics.emit(x);
+      return;
+    }
+    switch (handler) {
+      case SPECIAL.FALL_THROUGH:
+        x.branch(L.RECORD.A, () => x.field(L.RECORD.IMMEDIATE));
+        return;
+      case SPECIAL.COUNT: {
+        const { view } = this.#module;
+        const counter = view.getInt32(record + L.RECORD.A, true);
+        f.i32(counter).i32(counter).memory("i64.load");
+        f.i64(BigInt(view.getInt32(record + L.RECORD.IMMEDIATE, true))).op("i64.add");
+        f.memory("i64.store");
+        return;
+      }
+      case SPECIAL.ASSIST:
+      case SPECIAL.ASSIST_ENDS:
+        this.#assist(node, x, record, handler === SPECIAL.ASSIST_ENDS);
+        return;
+    }
+    if (form === undefined) {
+      // #UD and the like, hooks: the interpreter's.
+      x.bail();
+      return;
+    }
+    this.#handlerCall(x, record, handler, form.semantics.ends === true);
+  }
+
+  /** An instruction in TypeScript. */
+  #assist(node: Node, x: RegionEmitter, record: number, ends: boolean): void {
+    const state = this.#state;
+    const { f } = state;
+    state.seen.bails = true;
+    x.spill();
+    f.i32(record).i32(-1).call(this.#module.runtime.assist);
+    if (!ends) {
+      f.drop();
+      this.#goOnBehind(record);
+      return;
+    }
+    f.if(undefined, false).i32(0).i32(0).store(L.LINK_SLOT);
+    f.i32(0).i32(L.EXIT.DISPATCH).store(L.EXIT_REASON).i32(0).return().end();
+    this.#arrive(node);
+  }
+  /** An instruction that the interpreter's handler executes. */
+  #handlerCall(x: RegionEmitter, record: number, handler: number, ends: boolean): void {
+    const state = this.#state;
+    const { f } = state;
+    const { runtime, handlers } = this.#module;
+    state.seen.bails = true;
+    x.spill();
+    f.i32(record).i32(handler - handlers.cases).callIndirect(runtime.handlerType, 0);
+    if (ends) {
+      f.return();
+      return;
+    }
+    const result = state.take(I32);
+    f.tee(result).i32(record + L.RECORD_BYTES).ne().if(undefined, false);
+    f.get(result).return().end();
+    this.#goOnBehind(record);
+  }
+  /** Behind an instruction that ran outside: leaves if somebody wants to look, else takes up the state. */
+  #goOnBehind(record: number): void {
+    const { f } = this.#state;
+    f.loadAt(L.STOP_REQUESTED).if(undefined, false);
+    f.i32(record + L.RECORD_BYTES).return().end();
+    this.#reload();
+  }
+}
+
+/** Whether a direct way out of the node may leave the region. */
+function exits({ eip, taken, takenEip, next, nextEip, operation }: Node): boolean {
+  // Calls and returns settle their flags themselves, but for those that stay inside.
+  if (operation === "ret" || operation === "callE") return false;
+  if (operation === "call") return taken !== undefined && otherPage(eip, takenEip);
+  return (takenEip !== NONE && (taken === undefined || otherPage(eip, takenEip))) ||
+    (nextEip !== NONE && (next === undefined || otherPage(eip, nextEip)));
+}
+function otherPage(from: number, to: number): boolean {
+  return (from ^ to) >>> 12 !== 0;
+}
+
+/** Edges that emit nothing. */
+const NOWHERE: Edges = { follow: () => true, call: () => {}, returnTo: () => {} };
+
+const NO_FORM: Form = {
+  operation: "",
+  operands: [],
+  operandSize: 4,
+  addressSize: 4,
+  flat: true,
+  repeat: 0,
+};
+
+/** The function of a region. */
+export function emitRegion(module: RegionModule, region: Region): WasmFunction {
+  return new RegionWriter(module, region).write();
+}

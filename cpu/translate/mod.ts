@@ -1,0 +1,37 @@
+/**
+ * Hot code as Wasm of its own: the translator beside the interpreter.
+ * @module
+ */
+import type { Core } from "../execute/core.ts";
+import type { Engine } from "../execute/engine.ts";
+import type { Handlers } from "../execute/handlers.ts";
+import { Translator } from "./translator.ts";
+
+export type { TranslatorStatistics } from "./translator.ts";
+export { Translator } from "./translator.ts";
+
+/** Lets an engine translate blocks that were entered `threshold` times (1: at once). */
+export function attachTranslator(
+  options: {
+    core: Core;
+    engine: Engine;
+    handlers: Handlers;
+    threshold: number;
+  },
+): Translator {
+  const { core, engine, handlers, threshold } = options;
+  const { exports, blocks } = engine;
+  const translator = new Translator({
+    core,
+    blocks,
+    handlers,
+    exports: {
+      handlers: exports["table"] as WebAssembly.Table,
+      regions: exports["regions"] as WebAssembly.Table,
+      functions: exports as Record<string, WebAssembly.ExportValue>,
+    },
+    eager: threshold === 1,
+  });
+  engine.translateWith(translator, threshold);
+  return translator;
+}

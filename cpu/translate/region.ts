@@ -1,0 +1,341 @@
+/**
+ * Regions: which decoded blocks are translated together, and their control-flow graph.
+ *
+ * A region is what direct jumps reach from one entry: a function or a loop nest. Calls are not followed, but
+ * the code behind a call is part of the region. Only blocks that have been executed (so decoded) are taken:
+ * what never ran stays an exit. Size is limited, because the optimising compiler's time grows faster than
+ * the function. Sources: N. Ramsey, "Beyond Relooper" (2022); Cooper, Harvey, Kennedy, "A Simple, Fast
+ * Dominance Algorithm" (2001).
+ * @module
+ */
+import * as L from "../state/layout.ts";
+import type { Core } from "../execute/core.ts";
+import type { Blocks } from "../execute/blocks.ts";
+import { type Handlers, SPECIAL } from "../execute/handlers.ts";
+
+/** Most blocks and instructions of a region. */
+const MAX_BLOCKS = 64;
+const MAX_INSTRUCTIONS = 150;
+/** Most blocks and instructions of a function that becomes part of its caller. */
+const MAX_INLINE_BLOCKS = 8;
+const MAX_INLINE_INSTRUCTIONS = 40;
+
+/** A call whose callee is part of the region. */
+export interface Inlined {
+  /** Where the call returns to. */
+  readonly returnEip: number;
+  /** The caller's own call, if it is part of the region too. */
+  readonly outer: Inlined | undefined;
+  readonly id: number;
+}
+
+/** A block of a region: a node of its graph. */
+export interface Node {
+  /** The decoded block that it was made from. */
+  readonly source: number;
+  /** The region's own copy: header and records. */
+  copy: number;
+  readonly eip: number;
+  /** The call that it belongs to, unless to the region's own function. */
+  readonly call: Inlined | undefined;
+  /** Operation of the last record; empty for those that are none. */
+  readonly operation: string;
+  /** Instructions. */
+  readonly length: number;
+  /** Last record, as an offset from the block's address. */
+  readonly last: number;
+  /** Node that link A, link B and the code behind a call or assist lead to, if it is in the region. */
+  taken: Node | undefined;
+  next: Node | undefined;
+  /** EIP of these, −1 where there is none. */
+  readonly takenEip: number;
+  readonly nextEip: number;
+  readonly predecessors: Node[];
+  /** The decoded blocks behind links A and B, or 0: where they lead out of the region. */
+  takenBlock: number;
+  nextBlock: number;
+  /** Position in reverse postorder. */
+  order: number;
+  dominator: Node | undefined;
+  readonly children: Node[];
+  /** Has a back edge. */
+  isLoop: boolean;
+  /** Forward edges into it. */
+  forward: number;
+}
+
+/** A region, its entry first in `nodes`, which are in reverse postorder. */
+export interface Region {
+  readonly nodes: readonly Node[];
+  readonly mode: number;
+  readonly instructions: number;
+  /** Address of a word that is 1 until a block of the region is dropped. */
+  alive: number;
+}
+
+/** Operations that end a block, and where they lead. */
+const TAKEN_AND_NEXT = /^(j\.\d+|loop|loope|loopne|jcxz)$/;
+const NEXT_ONLY = /^(callE|sti)$/;
+
+/** Forms the region of an entry. */
+export class RegionFinder {
+  readonly #core: Core;
+  readonly #blocks: Blocks;
+  readonly #handlers: Handlers;
+
+  constructor(core: Core, blocks: Blocks, handlers: Handlers) {
+    this.#core = core;
+    this.#blocks = blocks;
+    this.#handlers = handlers;
+  }
+
+  /** The region that begins with a decoded block. */
+  find(entry: number): Region {
+    const { i32 } = this.#core;
+    const mode = i32[(entry + L.BLOCK.MODE) >> 2] as number;
+    const nodes = new Map<string, Node>();
+    let calls = 0;
+    const first = this.#node(entry, undefined);
+    const queue = [first];
+    nodes.set(key(undefined, first.eip), first);
+    let instructions = first.length;
+    const reach = (from: Node, eip: number, call: Inlined | undefined): Node | undefined => {
+      let target = nodes.get(key(call, eip));
+      if (target !== undefined) return target;
+      if (nodes.size >= MAX_BLOCKS) return undefined;
+      const block = this.#find(from, eip, mode);
+      if (block === 0) return undefined;
+      target = this.#node(block, call);
+      if (instructions + target.length > MAX_INSTRUCTIONS) return undefined;
+      instructions += target.length;
+      nodes.set(key(call, eip), target);
+      queue.push(target);
+      return target;
+    };
+    for (let at = 0; at < queue.length; at++) {
+      const node = queue[at] as Node;
+      const { call, takenEip, nextEip } = node;
+      if (node.operation === "ret") {
+        if (call !== undefined) node.next = reach(node, call.returnEip, call.outer);
+        continue;
+      }
+      if (node.operation === "call") {
+        const size = call === undefined ? this.#inlineSize(node, takenEip, mode) : 0;
+        if (size > 0 && instructions + size <= MAX_INSTRUCTIONS && nodes.size + 8 <= MAX_BLOCKS) {
+          const inlined = { returnEip: nextEip, outer: call, id: ++calls };
+          node.taken = reach(node, takenEip, inlined);
+          if (node.taken !== undefined) continue;
+        }
+        node.next = reach(node, nextEip, call);
+        continue;
+      }
+      if (takenEip !== NONE) node.taken = reach(node, takenEip, call);
+      if (nextEip !== NONE) node.next = reach(node, nextEip, call);
+    }
+    for (const node of queue) {
+      if (node.takenEip !== NONE) node.takenBlock = this.#find(node, node.takenEip, mode);
+      if (node.nextEip !== NONE) node.nextBlock = this.#find(node, node.nextEip, mode);
+    }
+    return { nodes: structure(first), mode, instructions, alive: 0 };
+  }
+
+  /** Instructions of the function at an address if it is small, calls nothing, and is decoded whole; else 0. */
+  #inlineSize(from: Node, eip: number, mode: number): number {
+    const seen = new Set<number>([eip]);
+    const queue = [eip];
+    let instructions = 0;
+    let returns = false;
+    for (let at = 0; at < queue.length; at++) {
+      const block = this.#find(from, queue[at] as number, mode);
+      if (block === 0) continue;
+      const node = this.#node(block, undefined);
+      instructions += node.length;
+      if (instructions > MAX_INLINE_INSTRUCTIONS || queue.length > MAX_INLINE_BLOCKS) return 0;
+      if (node.operation === "ret") {
+        returns = true;
+        continue;
+      }
+      if (node.takenEip === NONE || node.operation === "call") return 0;
+      for (const to of [node.takenEip, node.nextEip]) {
+        if (to === NONE || seen.has(to)) continue;
+        seen.add(to);
+        queue.push(to);
+      }
+    }
+    return returns ? instructions : 0;
+  }
+
+  /** The decoded block at a branch's target, or 0. */
+  #find(from: Node, eip: number, mode: number): number {
+    const core = this.#core;
+    const { i32 } = core;
+    const physical = i32[(from.source + L.BLOCK.PHYSICAL) >> 2] as number;
+    let target: number;
+    if ((eip ^ from.eip) >>> 12 === 0) target = (physical & ~0xfff) | (eip & 0xfff);
+    else {
+      target = core.memory.probe(eip);
+      if (target === -1) return 0;
+    }
+    const block = this.#blocks.find(target, eip, mode);
+    if (block === 0 || i32[(block + L.BLOCK.SECOND) >> 2] !== -1) return 0;
+    // Of a block that is a region's entry, the records are in the region's copy.
+    return block;
+  }
+
+  #node(block: number, call: Inlined | undefined): Node {
+    const { i32, u8 } = this.#core;
+    const real = i32[(block + L.BLOCK.REAL) >> 2] as number;
+    const source = real === 0 ? block : real;
+    let record = source + L.BLOCK_BYTES;
+    const length = i32[source >> 2] as number;
+    while (!this.#isLast(record)) record += L.RECORD_BYTES;
+    const handler = i32[record >> 2] as number;
+    const immediate = i32[(record + L.RECORD.IMMEDIATE) >> 2] as number;
+    const behind = (i32[(record + L.RECORD.EIP) >> 2] as number) +
+        (u8[record + L.RECORD.LENGTH] as number) | 0;
+    let takenEip = NONE;
+    let nextEip = NONE;
+    const operation = this.#handlers.form(handler)?.form.operation ?? "";
+    if (handler === SPECIAL.FALL_THROUGH) takenEip = immediate;
+    else if (handler === SPECIAL.ASSIST_ENDS) nextEip = behind;
+    else {
+      if (operation === "jmp" || operation === "call") takenEip = immediate;
+      if (operation === "call") nextEip = behind;
+      else if (TAKEN_AND_NEXT.test(operation)) {
+        takenEip = immediate;
+        nextEip = behind;
+      } else if (NEXT_ONLY.test(operation)) nextEip = behind;
+    }
+    return {
+      source: block,
+      copy: source,
+      eip: i32[(block + L.BLOCK.EIP) >> 2] as number,
+      call,
+      operation,
+      length,
+      last: record - source,
+      taken: undefined,
+      next: undefined,
+      takenEip,
+      nextEip,
+      predecessors: [],
+      takenBlock: 0,
+      nextBlock: 0,
+      order: -1,
+      dominator: undefined,
+      children: [],
+      isLoop: false,
+      forward: 0,
+    };
+  }
+  #isLast(record: number): boolean {
+    const handler = this.#core.i32[record >> 2] as number;
+    if (
+      handler === SPECIAL.FALL_THROUGH || handler === SPECIAL.ASSIST_ENDS ||
+      handler === SPECIAL.RAISE
+    ) return true;
+    return this.#handlers.form(handler)?.semantics.ends === true;
+  }
+}
+
+/** No EIP: not a number that a 32-bit one can be. */
+export const NONE: number = 2 ** 40;
+
+function key(call: Inlined | undefined, eip: number): string {
+  return `${call?.id ?? 0}:${eip}`;
+}
+
+function successors(node: Node): Node[] {
+  const out: Node[] = [];
+  if (node.taken !== undefined) out.push(node.taken);
+  if (node.next !== undefined && node.next !== node.taken) out.push(node.next);
+  return out;
+}
+
+/** Orders the nodes and finds dominators, loops and joins; edges that enter a loop elsewhere become exits. */
+function structure(entry: Node): Node[] {
+  for (;;) {
+    const nodes = reversePostorder(entry);
+    for (const node of nodes) {
+      node.predecessors.length = 0;
+      node.children.length = 0;
+      node.dominator = undefined;
+      node.isLoop = false;
+      node.forward = 0;
+    }
+    for (const node of nodes) for (const to of successors(node)) to.predecessors.push(node);
+    dominators(nodes);
+    let irreducible = false;
+    for (const node of nodes) {
+      for (const to of successors(node)) {
+        if (to.order > node.order) {
+          // Both ways of a branch to the same place are two edges.
+          to.forward += node.taken === node.next ? 2 : 1;
+        } else if (dominates(to, node)) to.isLoop = true;
+        else {
+          irreducible = true;
+          if (node.taken === to) node.taken = undefined;
+          if (node.next === to) node.next = undefined;
+        }
+      }
+    }
+    if (irreducible) continue;
+    for (const node of nodes) if (node !== entry) node.dominator?.children.push(node);
+    return nodes;
+  }
+}
+
+function reversePostorder(entry: Node): Node[] {
+  const seen = new Set<Node>([entry]);
+  const out: Node[] = [];
+  const stack: { node: Node; rest: Node[] }[] = [{ node: entry, rest: successors(entry) }];
+  for (;;) {
+    const top = stack.at(-1);
+    if (top === undefined) break;
+    const to = top.rest.pop();
+    if (to === undefined) {
+      out.push(top.node);
+      stack.pop();
+    } else if (!seen.has(to)) {
+      seen.add(to);
+      stack.push({ node: to, rest: successors(to) });
+    }
+  }
+  out.reverse();
+  for (const [order, node] of out.entries()) node.order = order;
+  return out;
+}
+
+function dominators(nodes: readonly Node[]): void {
+  const [entry] = nodes;
+  if (entry === undefined) return;
+  entry.dominator = entry;
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const node of nodes) {
+      if (node === entry) continue;
+      let best: Node | undefined;
+      for (const from of node.predecessors) {
+        if (from.dominator === undefined) continue;
+        best = best === undefined ? from : intersect(best, from);
+      }
+      if (node.dominator !== best) {
+        node.dominator = best;
+        changed = true;
+      }
+    }
+  }
+}
+function intersect(a: Node, b: Node): Node {
+  let [x, y] = [a, b];
+  while (x !== y) {
+    while (x.order > y.order) x = x.dominator as Node;
+    while (y.order > x.order) y = y.dominator as Node;
+  }
+  return x;
+}
+function dominates(a: Node, b: Node): boolean {
+  let x = b;
+  while (x.order > a.order) x = x.dominator as Node;
+  return x === a;
+}

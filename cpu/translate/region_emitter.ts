@@ -1,0 +1,618 @@
+/**
+ * The emitter of translated code: the same semantics as the interpreter's, with the record's fields as
+ * constants, general registers in locals, and flags computed where somebody looks at them.
+ *
+ * The rule that keeps state precise: whatever cannot be done here (a fault, a device, a store to decoded
+ * code) is found out before the instruction has changed anything. Then registers and flags go back to memory
+ * and the region returns the address of the instruction's record, where the interpreter goes on
+ * (`bail`). Sources: execute/emit.ts (order of effects), state/layout.ts (records, lazy flags).
+ * @module
+ */
+import { Emitter, type Form, type Size } from "../execute/emit.ts";
+import { RETURNED } from "../execute/handlers.ts";
+import type { Condition } from "../execute/form.ts";
+import type { Runtime } from "../execute/runtime.ts";
+import { I32, type WasmFunction } from "../execute/wasm.ts";
+import * as L from "../state/layout.ts";
+
+/** Registers by number: 0–7 general, then the two words of lazy flags. */
+export const FLAGS = 8;
+const ALL_FLAGS = 0x300;
+const REGISTERS = 10;
+
+/** Operation whose flags have not been computed. Locals hold the operands. */
+interface PendingFlags {
+  readonly kind: "add" | "sub" | "logic";
+  readonly a: number;
+  readonly b: number;
+  readonly result: number;
+  readonly size: Size;
+  /** The result is that of the two operands alone: no carry came in, so comparing them tells. */
+  readonly plain: boolean;
+}
+
+/** What emission of a region shares between its instructions. */
+export class RegionState {
+  readonly f: WasmFunction;
+  /** Locals of the ten registers. */
+  readonly registers: readonly number[];
+  /** Budget left; in memory while other code runs. */
+  readonly budget: number;
+  /** Addresses of the TLB tables; they change only while other code runs. */
+  readonly readTable: number;
+  readonly writeTable: number;
+  /** Registers whose local is newer than memory, as bits. */
+  dirty = 0;
+  pending: PendingFlags | undefined = undefined;
+  /** Registers that were read or written anywhere, as bits. */
+  used = 0;
+  /** Facts about the instruction that is being emitted, for the analysis of flags. */
+  readonly seen: {
+    bails: boolean;
+    flagsRead: boolean;
+    flagsSet: boolean;
+    flagsSetUnderCondition: boolean;
+    written: number;
+  } = {
+    bails: false,
+    flagsRead: false,
+    flagsSet: false,
+    flagsSetUnderCondition: false,
+    written: 0,
+  };
+  readonly #free = new Map<number, number[]>();
+  #taken: { type: number; local: number }[] = [];
+
+  constructor(f: WasmFunction) {
+    this.f = f;
+    this.registers = Array.from({ length: REGISTERS }, () => f.local());
+    this.budget = f.local();
+    this.readTable = f.local();
+    this.writeTable = f.local();
+  }
+
+  /** A local for the present instruction. */
+  take(type: number): number {
+    const local = this.#free.get(type)?.pop() ?? this.f.local(type);
+    this.#taken.push({ type, local });
+    return local;
+  }
+  /** Ends an instruction: its locals are free again, but for those that pending flags need. */
+  release(): void {
+    const { pending } = this;
+    const kept: { type: number; local: number }[] = [];
+    for (const one of this.#taken) {
+      const { local, type } = one;
+      const needed = pending !== undefined &&
+        (local === pending.a || local === pending.b || local === pending.result);
+      if (needed) kept.push(one);
+      else {
+        const list = this.#free.get(type);
+        if (list === undefined) this.#free.set(type, [local]);
+        else list.push(local);
+      }
+    }
+    this.#taken = kept;
+  }
+  /** Begins an instruction. */
+  begin(): void {
+    const { seen } = this;
+    seen.bails =
+      seen.flagsRead =
+      seen.flagsSet =
+      seen.flagsSetUnderCondition =
+        false;
+    seen.written = 0;
+  }
+}
+
+/** How the region continues at the branches of an instruction. */
+export interface Edges {
+  /** Emits the way along link A (`RECORD.A`) or B; false: it leaves the region. */
+  follow(link: number): boolean;
+  /** Emits a call whose target is behind link A, or (−1) is in a local; the state is in memory. */
+  call(link: number, target: number): void;
+  /** Emits the way of a RET to the EIP in a local, where the call is part of the region. */
+  returnTo(target: number): void;
+}
+
+/** What a region's functions import besides the handlers' runtime. */
+export interface RegionRuntime {
+  /** (linear, size, write) → host address, or 0. */
+  readonly ready: number;
+  /** (link, target, record) → next record or 0. */
+  readonly follow: number;
+  /** (target) → next record or 0. */
+  readonly jump: number;
+}
+
+/** Emits one instruction of a region. */
+export class RegionEmitter extends Emitter {
+  readonly #state: RegionState;
+  readonly #view: DataView;
+  readonly #at: number;
+  readonly #mode: number;
+  readonly #imports: RegionRuntime;
+  readonly #edges: Edges;
+  readonly #depth: number;
+
+  constructor(options: {
+    state: RegionState;
+    form: Form;
+    runtime: Runtime;
+    imports: RegionRuntime;
+    view: DataView;
+    record: number;
+    mode: number;
+    edges: Edges;
+  }) {
+    const { state } = options;
+    super(state.f, options.form, options.runtime);
+    this.#state = state;
+    this.#view = options.view;
+    this.#at = options.record;
+    this.#mode = options.mode;
+    this.#imports = options.imports;
+    this.#edges = options.edges;
+    this.#depth = state.f.depth;
+  }
+
+  override local(type: number = I32): number {
+    return this.#state.take(type);
+  }
+
+  // ---- leaving ----------------------------------------------------------------------------------
+
+  /** Puts what is newer in locals into memory; the state of the emission stays as it is. */
+  spill(): this {
+    const { f } = this;
+    const { dirty, registers, budget, pending } = this.#state;
+    for (let i = 0; i < FLAGS; i++) {
+      if (dirty & (1 << i)) f.i32(0).get(registers[i] as number).store(L.GPR + 4 * i);
+    }
+    if (pending !== undefined) {
+      f.i32(0);
+      this.#pendingResult(pending);
+      f.store(L.FLAGS_RESULT).i32(0);
+      this.#pendingAux(pending);
+      f.store(L.FLAGS_AUX);
+    } else if (dirty & ALL_FLAGS) {
+      f.i32(0).get(registers[FLAGS] as number).store(L.FLAGS_RESULT);
+      f.i32(0).get(registers[FLAGS + 1] as number).store(L.FLAGS_AUX);
+    }
+    f.i32(0).get(budget).store(L.BUDGET);
+    return this;
+  }
+  /** Leaves before this instruction: the interpreter does it. */
+  bail(): this {
+    this.#state.seen.bails = true;
+    this.spill();
+    this.f.i32(this.#at).return();
+    return this;
+  }
+  override fault(): this {
+    return this.bail();
+  }
+  override assist(): this {
+    return this.bail();
+  }
+  override checkTarget(): this {
+    // Regions are made of flat code only.
+    return this;
+  }
+  override exit(eip: number): this {
+    const { f } = this;
+    this.#state.seen.bails = true;
+    this.spill();
+    f.i32(0).get(eip).store(L.EIP).i32(0).i32(0).store(L.LINK_SLOT);
+    f.i32(0).i32(L.EXIT.DISPATCH).store(L.EXIT_REASON).i32(0).return();
+    return this;
+  }
+  override next(): this {
+    return this;
+  }
+  override branch(link: number, target: () => void): this {
+    const { f } = this;
+    const { operation } = this.form;
+    if (operation === "call" && !this.#edges.follow(link)) {
+      this.#state.seen.bails = true;
+      this.spill();
+      this.#edges.call(link, -1);
+      return this;
+    }
+    if (operation === "call" || this.#edges.follow(link)) return this;
+    this.#state.seen.bails = true;
+    this.spill();
+    f.i32(this.#at + link);
+    target();
+    f.i32(this.#at).call(this.#imports.follow).return();
+    return this;
+  }
+  override jump(target: number): this {
+    const { f } = this;
+    this.#state.seen.bails = true;
+    switch (this.form.operation) {
+      case "callE":
+        this.spill();
+        this.#edges.call(-1, target);
+        break;
+      case "ret":
+        this.#edges.returnTo(target);
+        this.spill();
+        f.i32(0).get(target).store(L.EIP).i32(RETURNED).return();
+        break;
+      default:
+        this.spill();
+        f.get(target).call(this.#imports.jump).return();
+    }
+    return this;
+  }
+
+  // ---- the record -------------------------------------------------------------------------------
+
+  override field(offset: number): this {
+    this.f.i32(this.#field(offset));
+    return this;
+  }
+  #field(offset: number): number {
+    return this.#view.getInt32(this.#at + offset, true);
+  }
+  override record(): this {
+    this.f.i32(this.#at);
+    return this;
+  }
+  override nextEip(): this {
+    this.f.i32(this.#field(L.RECORD.EIP) + this.#view.getUint8(this.#at + L.RECORD.LENGTH));
+    return this;
+  }
+
+  // ---- registers --------------------------------------------------------------------------------
+
+  override register(offset: number, size: Size = 4): this {
+    const index = (offset - L.GPR) >> 2;
+    if (index < 0 || index >= FLAGS) return super.register(offset, size);
+    this.#state.used |= 1 << index;
+    const { f } = this;
+    f.get(this.#state.registers[index] as number);
+    if (offset & 3) f.i32(8).shrU();
+    return this.zeroExtend(size);
+  }
+  override setRegister(offset: number, value: number, size: Size = 4): this {
+    const index = (offset - L.GPR) >> 2;
+    if (index < 0 || index >= FLAGS) return super.setRegister(offset, value, size);
+    const { f } = this;
+    const register = this.#state.registers[index] as number;
+    this.#state.used |= 1 << index;
+    this.#state.dirty |= 1 << index;
+    this.#state.seen.written |= 1 << index;
+    if (size === 4) {
+      f.get(value).set(register);
+      return this;
+    }
+    const shift = offset & 3 ? 8 : 0;
+    const mask = size === 1 ? 0xff : 0xffff;
+    f.get(register).i32(~(mask << shift)).and().get(value).i32(mask).and();
+    if (shift !== 0) f.i32(shift).shl();
+    f.or().set(register);
+    return this;
+  }
+  override setStack(value: number): this {
+    if (this.#stack32()) return this.setRegister(L.ESP, value);
+    return this.setRegister(L.ESP, value, 2);
+  }
+  #stack32(): boolean {
+    return (this.#mode & L.MODE.STACK32) !== 0;
+  }
+
+  // ---- operands ---------------------------------------------------------------------------------
+
+  #place(index: number): number {
+    const operand = this.operand(index);
+    return operand.fixed ?? this.#field(index === 0 ? L.RECORD.A : L.RECORD.B);
+  }
+  override read(index: number): this {
+    const operand = this.operand(index);
+    const size = operand.size as Size;
+    switch (operand.kind) {
+      case "register":
+        return this.register(this.#place(index), size);
+      case "immediate":
+        return this.field(L.RECORD.IMMEDIATE);
+      default:
+        return this.readLinear(this.linear(index, size, false), size);
+    }
+  }
+  override write(index: number, value: number): this {
+    const operand = this.operand(index);
+    const size = operand.size as Size;
+    if (operand.kind === "register") return this.setRegister(this.#place(index), value, size);
+    return this.writeLinear(this.linear(index, size, true), size, value);
+  }
+  override readModify(index: number, into: number): this {
+    const operand = this.operand(index);
+    const { f } = this;
+    if (operand.kind === "register") {
+      this.read(index);
+      f.set(into);
+      return this;
+    }
+    const size = operand.size as Size;
+    this.hostLocal = this.local();
+    this.#host(this.linear(index, size, true), size, true);
+    f.tee(this.hostLocal);
+    this.loadSized(size);
+    f.set(into);
+    return this;
+  }
+  override modifyWrite(index: number, value: number): this {
+    const operand = this.operand(index);
+    if (operand.kind === "register") return this.write(index, value);
+    this.f.get(this.hostLocal).get(value);
+    this.storeSized(operand.size as Size);
+    return this;
+  }
+  override offset(): this {
+    const { f } = this;
+    const base = this.#view.getUint16(this.#at + L.RECORD.BASE, true);
+    const index = this.#view.getUint16(this.#at + L.RECORD.INDEX, true);
+    const scale = this.#view.getUint8(this.#at + L.RECORD.SCALE);
+    const displacement = this.#field(L.RECORD.DISPLACEMENT);
+    let any = false;
+    if (base !== L.ZERO) {
+      this.register(base);
+      any = true;
+    }
+    if (index !== L.ZERO) {
+      this.register(index);
+      if (scale & 3) f.i32(scale & 3).shl();
+      if (any) f.add();
+      any = true;
+    }
+    if (displacement !== 0 || !any) {
+      f.i32(displacement);
+      if (any) f.add();
+    }
+    if (this.addressDelta >= 0) f.get(this.addressDelta).add();
+    if (scale & 0x80) f.i32(0xffff).and();
+    return this;
+  }
+  override linear(index: number, size: number, write: boolean): number {
+    if (this.linearLocal < 0) this.linearLocal = this.local();
+    this.offset();
+    void index;
+    this.recordSegmentCheck(size, write);
+    this.f.set(this.linearLocal);
+    return this.linearLocal;
+  }
+  override recordSegmentCheck(size: number, write: boolean): this {
+    const segment = this.#view.getUint8(this.#at + L.RECORD.SEGMENT) & 7;
+    return this.segmentCheck(segment, size, write);
+  }
+  override segmentCheck(segment: number, size: number, write: boolean): this {
+    if (
+      (this.#mode & L.MODE.FLAT_DATA) !== 0 &&
+      (segment === L.DS || segment === L.SS || segment === L.ES)
+    ) return this;
+    const { f } = this;
+    const at = L.segmentOffset(segment);
+    const [offset, last] = [this.local(), this.local()];
+    f.tee(offset).i32(size - 1).add().set(last);
+    f.loadAt(at + L.SEGMENT.ACCESS).i32(write ? 2 : 1).and().eqz();
+    f.get(offset).loadAt(at + L.SEGMENT.LOW).ltU().or();
+    f.get(last).loadAt(at + L.SEGMENT.HIGH).gtU().or();
+    f.get(last).get(offset).ltU().or().if(undefined, false);
+    this.bail();
+    f.end().loadAt(at + L.SEGMENT.BASE).get(offset).add();
+    return this;
+  }
+  override implicitLinear(offset: number, size: number, write: boolean): number {
+    const linear = this.local();
+    this.f.get(offset);
+    if (this.#view.getUint8(this.#at + L.RECORD.SCALE) & 0x80) this.f.i32(0xffff).and();
+    this.recordSegmentCheck(size, write);
+    this.f.set(linear);
+    return linear;
+  }
+  override stackLinear(delta: number, size: number, write: boolean): number {
+    const linear = this.local();
+    this.register(L.ESP);
+    if (delta !== 0) this.f.i32(delta).add();
+    return this.#stackSegment(linear, size, write);
+  }
+  override stackLinearAt(offset: number, size: number, write: boolean): number {
+    const linear = this.local();
+    this.f.get(offset);
+    return this.#stackSegment(linear, size, write);
+  }
+  #stackSegment(linear: number, size: number, write: boolean): number {
+    if (!this.#stack32()) this.f.i32(0xffff).and();
+    this.segmentCheck(L.SS, size, write);
+    this.f.set(linear);
+    return linear;
+  }
+
+  // ---- memory -----------------------------------------------------------------------------------
+
+  /** Pushes the host address of an access at the linear address in a local, or bails. */
+  #host(linear: number, size: number, write: boolean): void {
+    const { f } = this;
+    const [entry, host] = [this.local(), this.local()];
+    f.get(write ? this.#state.writeTable : this.#state.readTable);
+    f.get(linear).i32(10).shrU().i32(0x3ffffc).and().add().load().tee(entry);
+    if (size > 1) f.get(linear).or();
+    f.i32(size > 1 ? size - 1 : 1).and().if(I32, false);
+    f.get(linear).i32(size | (write ? 0x100 : 0)).call(this.#imports.ready).tee(host).eqz();
+    f.if(undefined, false);
+    this.bail();
+    f.end().get(host).else().get(linear).get(entry).add().end();
+  }
+  override readLinear(linear: number, size: Size | 8): this {
+    this.#host(linear, size, false);
+    this.loadSized(size);
+    return this;
+  }
+  override writeLinear(linear: number, size: Size | 8, value: number): this {
+    this.#host(linear, size, true);
+    this.f.get(value);
+    this.storeSized(size);
+    return this;
+  }
+  override probeWrite(linear: number, size: number): this {
+    const { f } = this;
+    f.get(linear).i32(size | 0x100).call(this.#imports.ready).eqz().if(undefined, false);
+    this.bail();
+    f.end();
+    return this;
+  }
+
+  // ---- flags ------------------------------------------------------------------------------------
+
+  /** Pushes the sign-extended result of an operation. */
+  #pendingResult({ result, size }: PendingFlags): void {
+    this.f.get(result);
+    this.signExtend(size);
+  }
+  /** Pushes AUX of an operation: see emit_flags.ts. */
+  #pendingAux({ kind, a, b, result, size }: PendingFlags): void {
+    const { f } = this;
+    if (kind === "logic") {
+      f.i32(0);
+      return;
+    }
+    if (kind === "add") {
+      f.get(a).get(b).and().get(a).get(b).or().get(result).i32(-1).xor().and().or();
+    } else {
+      f.get(a).i32(-1).xor().get(b).and();
+      f.get(a).get(b).xor().i32(-1).xor().get(result).and().or();
+    }
+    if (size === 4) {
+      f.i32(0xc0000008 | 0).and();
+      return;
+    }
+    const carries = this.local();
+    f.tee(carries).i32(size === 1 ? 24 : 16).shl().i32(0xc0000000 | 0).and();
+    f.get(carries).i32(8).and().or();
+  }
+  #markFlagsSet(): void {
+    const { seen } = this.#state;
+    if (this.f.depth > this.#depth) seen.flagsSetUnderCondition = true;
+    else seen.flagsSet = true;
+  }
+  /** Puts pending flags into the flags' locals. */
+  settleFlags(): this {
+    const state = this.#state;
+    const { pending } = state;
+    if (pending === undefined) return this;
+    this.storePendingFlags();
+    state.pending = undefined;
+    state.dirty |= ALL_FLAGS;
+    return this;
+  }
+  /** The same in one arm of a branch: what the emission knows stays. */
+  storePendingFlags(): void {
+    const { pending, registers } = this.#state;
+    if (pending === undefined) return;
+    this.#pendingResult(pending);
+    this.f.set(registers[FLAGS] as number);
+    this.#pendingAux(pending);
+    this.f.set(registers[FLAGS + 1] as number);
+    this.#state.used |= ALL_FLAGS;
+  }
+  override setFlags(result: number, aux: number): this {
+    const state = this.#state;
+    this.#markFlagsSet();
+    state.pending = undefined;
+    state.dirty |= ALL_FLAGS;
+    state.used |= ALL_FLAGS;
+    this.f.get(result).set(state.registers[FLAGS] as number);
+    this.f.get(aux).set(state.registers[FLAGS + 1] as number);
+    return this;
+  }
+  #defer(kind: PendingFlags["kind"], a: number, b: number, result: number, size: Size): boolean {
+    if (this.f.depth > this.#depth) return false;
+    this.#markFlagsSet();
+    const plain = this.form.operation !== "adc" && this.form.operation !== "sbb";
+    this.#state.pending = { kind, a, b, result, size, plain };
+    return true;
+  }
+  override flagsAdd(a: number, b: number, sum: number, size: Size): this {
+    return this.#defer("add", a, b, sum, size) ? this : super.flagsAdd(a, b, sum, size);
+  }
+  override flagsSub(a: number, b: number, difference: number, size: Size): this {
+    return this.#defer("sub", a, b, difference, size)
+      ? this
+      : super.flagsSub(a, b, difference, size);
+  }
+  override flagsLogic(value: number, size: Size): this {
+    return this.#defer("logic", value, value, value, size) ? this : super.flagsLogic(value, size);
+  }
+  protected override pushResult(): void {
+    this.#state.seen.flagsRead = true;
+    const { pending, registers } = this.#state;
+    if (pending !== undefined) this.#pendingResult(pending);
+    else {
+      this.#state.used |= ALL_FLAGS;
+      this.f.get(registers[FLAGS] as number);
+    }
+  }
+  protected override pushAux(): void {
+    this.#state.seen.flagsRead = true;
+    const { pending, registers } = this.#state;
+    if (pending !== undefined) this.#pendingAux(pending);
+    else {
+      this.#state.used |= ALL_FLAGS;
+      this.f.get(registers[FLAGS + 1] as number);
+    }
+  }
+  override carry(): this {
+    const { pending } = this.#state;
+    const { f } = this;
+    if (pending === undefined) return super.carry();
+    this.#state.seen.flagsRead = true;
+    const { kind, a, b, result, size, plain } = pending;
+    if (kind === "logic") f.i32(0);
+    else if (kind === "sub" && plain) f.get(a).get(b).ltU();
+    else if (kind === "add" && plain) {
+      f.get(result);
+      this.zeroExtend(size).f.get(a).ltU();
+    } else return super.carry();
+    return this;
+  }
+  override condition(code: Condition): this {
+    const { pending } = this.#state;
+    const { f } = this;
+    if (pending === undefined) return super.condition(code);
+    this.#state.seen.flagsRead = true;
+    const { kind, a, b, size, plain } = pending;
+    const negate = (code & 1) !== 0;
+    const even = code >> 1;
+    if (even === 2) {
+      this.#pendingResult(pending);
+      if (negate) f.i32(0).ne();
+      else f.eqz();
+      return this;
+    }
+    if (even === 4 || (kind === "logic" && even === 6)) {
+      this.#pendingResult(pending);
+      f.i32(0).op(negate ? "i32.ge_s" : "i32.lt_s");
+      return this;
+    }
+    if (kind === "logic" && even === 7) {
+      this.#pendingResult(pending);
+      f.i32(0).op(negate ? "i32.gt_s" : "i32.le_s");
+      return this;
+    }
+    if (kind === "sub" && plain && (even === 1 || even === 3 || even >= 6)) {
+      f.get(a);
+      if (even >= 6) this.signExtend(size);
+      f.get(b);
+      if (even >= 6) this.signExtend(size);
+      if (even === 1) f.op(negate ? "i32.ge_u" : "i32.lt_u");
+      else if (even === 3) f.op(negate ? "i32.gt_u" : "i32.le_u");
+      else if (even === 6) f.op(negate ? "i32.ge_s" : "i32.lt_s");
+      else f.op(negate ? "i32.gt_s" : "i32.le_s");
+      return this;
+    }
+    return super.condition(code);
+  }
+}

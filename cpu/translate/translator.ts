@@ -1,0 +1,292 @@
+/**
+ * The translator: hot blocks become regions, regions become Wasm functions, several to a module.
+ *
+ * A region belongs to the blocks that it was made from: when a store drops one of them, the region dies and
+ * its entry is decoded anew. Code that is changed again and again stays with the interpreter.
+ * @module
+ */
+import type { Blocks } from "../execute/blocks.ts";
+import { linkBranch } from "../execute/code_finder.ts";
+import type { Core } from "../execute/core.ts";
+import { type Handlers, REGION_SLOTS, SPECIAL } from "../execute/handlers.ts";
+import { Runtime } from "../execute/runtime.ts";
+import { I32, type WasmFunction, WasmModule } from "../execute/wasm.ts";
+import * as L from "../state/layout.ts";
+import { emitRegion } from "./emit_region.ts";
+import { type Region, RegionFinder } from "./region.ts";
+import type { RegionRuntime } from "./region_emitter.ts";
+
+/** Times that code may change before it is left to the interpreter. */
+const MAX_CHANGES = 4;
+/** Regions that wait before a module is made of them. */
+const BATCH = 16;
+/** Further entries of a block that a region has until it gets a region of its own. */
+const AGAIN = 4000;
+/** Bytes of a region's own header in the arena: the word that says that it is alive. */
+const REGION_HEADER = 32;
+
+/** What the interpreter's instance gives to regions. */
+export interface InterpreterExports {
+  readonly handlers: WebAssembly.Table;
+  readonly regions: WebAssembly.Table;
+  /** Functions by their names in the handlers' module, and the imports of that module. */
+  readonly functions: Readonly<
+    Record<string, WebAssembly.ExportValue | ((...a: never[]) => unknown)>
+  >;
+}
+
+interface Installed {
+  readonly region: Region;
+  readonly slot: number;
+  readonly entry: number;
+}
+
+/** Figures about what was translated. */
+export interface TranslatorStatistics {
+  regions: number;
+  instructions: number;
+  modules: number;
+  /** Wasm bytes. */
+  bytes: number;
+  /** Regions that died because code changed. */
+  dropped: number;
+}
+
+/** Makes regions. */
+export class Translator {
+  readonly #core: Core;
+  readonly #blocks: Blocks;
+  readonly #handlers: Handlers;
+  readonly #exports: InterpreterExports;
+  readonly #finder: RegionFinder;
+  readonly #batch: number;
+  readonly #maxChanges: number;
+  readonly #eager: boolean;
+  /** Blocks of regions that were hot once on their own. */
+  readonly #again = new Set<number>();
+  #queue: number[] = [];
+  readonly #byBlock = new Map<number, Set<Installed>>();
+  #free: number[] = [];
+  #slots = 0;
+  /** Times that translated code changed, by physical address of the entry. */
+  readonly #changes = new Map<number, number>();
+  readonly statistics: TranslatorStatistics = {
+    regions: 0,
+    instructions: 0,
+    modules: 0,
+    bytes: 0,
+    dropped: 0,
+  };
+
+  constructor(options: {
+    core: Core;
+    blocks: Blocks;
+    handlers: Handlers;
+    exports: InterpreterExports;
+    /** Translate each block when it is asked for, also where code changes all the time: for tests. */
+    eager: boolean;
+  }) {
+    this.#core = options.core;
+    this.#blocks = options.blocks;
+    this.#handlers = options.handlers;
+    this.#exports = options.exports;
+    this.#eager = options.eager;
+    this.#batch = options.eager ? 1 : BATCH;
+    this.#maxChanges = options.eager ? Infinity : MAX_CHANGES;
+    this.#finder = new RegionFinder(this.#core, this.#blocks, this.#handlers);
+    this.#blocks.onDrop = (block) => this.#dropped(block);
+  }
+
+  /** Asks for the region that begins with a block. */
+  request(block: number): void {
+    this.#queue.push(block);
+  }
+  /** Something waits for {@link work}. */
+  get pending(): boolean {
+    return this.#queue.length > 0;
+  }
+  /** All decoded code has been dropped. */
+  flushed(): void {
+    this.#queue = [];
+    for (const [, regions] of this.#byBlock) {
+      for (const { slot } of regions) this.#exports.regions.set(slot, null);
+    }
+    this.#byBlock.clear();
+    this.#again.clear();
+    this.#free = [];
+    this.#slots = 0;
+  }
+
+  get urgent(): boolean {
+    return this.#queue.length >= this.#batch;
+  }
+
+  /** Translates what is asked for. Only between blocks. Returns false when there is no room for it. */
+  work(): boolean {
+    const queue = this.#queue;
+    this.#queue = [];
+    const module = new WasmModule();
+    module.importMemory("memory", this.#core.wasmMemory.buffer.byteLength / 0x10000);
+    const shared = new RegionImports(module, (name) => this.#handlers.assistIndex(name));
+    const imports = shared.regionRuntime();
+    const emitted: { region: Region; entry: number; f: WasmFunction }[] = [];
+    const covered = new Set<number>();
+    for (const entry of queue) {
+      if (!this.#wanted(entry)) continue;
+      if (
+        !this.#eager && (covered.has(entry) || this.#byBlock.has(entry)) && !this.#again.has(entry)
+      ) {
+        // Part of a region that is entered elsewhere: worth its own entry only if it stays hot.
+        this.#again.add(entry);
+        this.#core.i32[(entry + L.BLOCK.COUNT) >> 2] = AGAIN;
+        continue;
+      }
+      const region = this.#finder.find(entry);
+      for (const { source } of region.nodes) covered.add(source);
+      if (!this.#copy(region)) return false;
+      const f = emitRegion({
+        view: this.#core.view,
+        handlers: this.#handlers,
+        runtime: shared,
+        imports,
+      }, region);
+      emitted.push({ region, entry, f });
+    }
+    if (emitted.length === 0) return true;
+    const type = shared.handlerType;
+    module.importTable("table", this.#exports.handlers.length, type);
+    module.importTable("regions", REGION_SLOTS, type);
+    for (const [index, { f }] of emitted.entries()) {
+      module.exportFunction(`r${index}`, module.add(type, f));
+    }
+    const bytes = module.encode();
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      e: {
+        memory: this.#core.wasmMemory,
+        table: this.#exports.handlers,
+        regions: this.#exports.regions,
+        ...this.#exports.functions as Record<string, WebAssembly.ExportValue>,
+      },
+    });
+    for (const [index, { region, entry }] of emitted.entries()) {
+      const f = instance.exports[`r${index}`] as WebAssembly.ExportValue & (() => number);
+      if (!this.#install(region, entry, f)) return false;
+    }
+    const { statistics } = this;
+    statistics.modules++;
+    statistics.bytes += bytes.length;
+    return true;
+  }
+
+  #wanted(entry: number): boolean {
+    const { i32 } = this.#core;
+    const at = entry >> 2;
+    const mode = i32[(entry + L.BLOCK.MODE) >> 2] as number;
+    return i32[at] !== L.DEAD_LENGTH && i32[(entry + L.BLOCK.REAL) >> 2] === 0 &&
+      i32[(entry + L.BLOCK.SECOND) >> 2] === -1 &&
+      (mode & (L.MODE.FLAT_CODE | L.MODE.CODE32)) === (L.MODE.FLAT_CODE | L.MODE.CODE32) &&
+      (this.#changes.get(i32[(entry + L.BLOCK.PHYSICAL) >> 2] as number) ?? 0) <
+        this.#maxChanges;
+  }
+
+  /** Copies the records, which the region will name, so that it is alone in using them. */
+  #copy(region: Region): boolean {
+    const { i32, u8 } = this.#core;
+    const sizes = region.nodes.map(({ last }) => last + L.RECORD_BYTES);
+    const total = sizes.reduce((sum, size) => sum + size, REGION_HEADER);
+    let at = this.#blocks.allocate(total);
+    if (at === 0) return false;
+    region.alive = at;
+    i32[at >> 2] = 1;
+    at += REGION_HEADER;
+    for (const [index, node] of region.nodes.entries()) {
+      const size = sizes[index] as number;
+      u8.copyWithin(at, node.copy, node.copy + size);
+      i32[(at + L.BLOCK.COUNT) >> 2] = -1;
+      i32[(at + L.BLOCK.REAL) >> 2] = 0;
+      node.copy = at;
+      const link = at + node.last;
+      if (node.takenBlock !== 0) linkBranch(this.#core, link + L.RECORD.A, node.takenBlock);
+      if (node.operation.startsWith("j.") && node.nextBlock !== 0) {
+        linkBranch(this.#core, link + L.RECORD.B, node.nextBlock);
+      }
+      at += size;
+    }
+    return true;
+  }
+
+  #install(region: Region, entry: number, f: () => number): boolean {
+    const slot = this.#free.pop() ?? this.#slots++;
+    if (slot >= REGION_SLOTS) return false;
+    this.#exports.regions.set(slot, f);
+    const { i32 } = this.#core;
+    const installed = { region, slot, entry };
+    for (const { source } of region.nodes) {
+      let list = this.#byBlock.get(source);
+      if (list === undefined) {
+        list = new Set();
+        this.#byBlock.set(source, list);
+      }
+      list.add(installed);
+    }
+    i32[(entry + L.BLOCK.REAL) >> 2] = region.nodes[0]?.copy as number;
+    i32[(entry + L.BLOCK.LENGTH) >> 2] = 0;
+    const record = (entry + L.BLOCK_BYTES) >> 2;
+    i32[record] = SPECIAL.REGION;
+    i32[record + 1] = slot;
+    this.statistics.regions++;
+    this.statistics.instructions += region.instructions;
+    return true;
+  }
+
+  /** A block's bytes have changed. */
+  #dropped(block: number): void {
+    const regions = this.#byBlock.get(block);
+    if (regions === undefined) return;
+    const { i32 } = this.#core;
+    for (const installed of regions) {
+      const { region, slot, entry } = installed;
+      i32[region.alive >> 2] = 0;
+      for (const { source } of region.nodes) {
+        const list = this.#byBlock.get(source);
+        if (list === regions) continue;
+        list?.delete(installed);
+        if (list?.size === 0) this.#byBlock.delete(source);
+      }
+      this.#exports.regions.set(slot, null);
+      this.#free.push(slot);
+      this.statistics.dropped++;
+      const physical = i32[(entry + L.BLOCK.PHYSICAL) >> 2] as number;
+      this.#changes.set(physical, (this.#changes.get(physical) ?? 0) + 1);
+      // Calls from other regions look at the record alone.
+      i32[(entry + L.BLOCK_BYTES) >> 2] = SPECIAL.STOP;
+      this.#blocks.discard(entry);
+    }
+    this.#byBlock.delete(block);
+  }
+}
+
+/** The handlers' runtime as regions see it: what the interpreter's module has is imported, not built again. */
+class RegionImports extends Runtime {
+  readonly #imported = new Map<string, number>();
+
+  override shared(
+    name: string,
+    parameters: readonly number[],
+    results: readonly number[],
+  ): number {
+    let index = this.#imported.get(name);
+    if (index === undefined) {
+      index = this.module.importFunction(name, this.module.type(parameters, results));
+      this.#imported.set(name, index);
+    }
+    return index;
+  }
+  regionRuntime(): RegionRuntime {
+    return {
+      ready: this.shared("ready", [I32, I32], [I32]),
+      follow: this.shared("follow", [I32, I32, I32], [I32]),
+      jump: this.shared("jump", [I32], [I32]),
+    };
+  }
+}
