@@ -43,8 +43,11 @@ interface Installed {
 
 /** Figures about what was translated. */
 export interface TranslatorStatistics {
+  /** Regions, dropped ones included. */
   regions: number;
+  /** Guest instructions in them. */
   instructions: number;
+  /** Wasm modules. */
   modules: number;
   /** Wasm bytes. */
   bytes: number;

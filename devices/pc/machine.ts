@@ -84,10 +84,9 @@ export interface MachineOptions {
   readonly clock?: "virtual" | "wall";
   /** Which processor; default "p3". */
   readonly cpu?: CpuModel;
-  /** Whether there are a local APIC and an I/O APIC; default true for processors that have one, from "pentium" on. */
   /** Entries of a block of code until it is translated; 0 (the default): everything is interpreted. */
   readonly translateAfter?: number;
-  /** Whether there are a local APIC and an I/O APIC; default true. */
+  /** Whether there are a local APIC and an I/O APIC; default true for processors that have one, from "pentium" on. */
   readonly apic?: boolean;
   /**
    * A BIOS for the machine to start from: whole pages, 64 KiB to 16 MiB. Without it the machine's own start-up leaves

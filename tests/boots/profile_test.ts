@@ -56,6 +56,10 @@ Deno.test("profile: a boot to bash gives the same folded stacks twice, named to 
     overture("profile", "disk.img", "-o", "second.folded", ...options);
     const folded = readFileSync(join(folder, "first.folded"), "utf8");
     assert.equal(readFileSync(join(folder, "second.folded"), "utf8"), folded);
+    for (const when of ["on", "20"]) {
+      overture("profile", "disk.img", "-o", "translated.folded", ...options, "--translate", when);
+      assert.equal(readFileSync(join(folder, "translated.folded"), "utf8"), folded, when);
+    }
     assert.ok(readFileSync(join(folder, "disk.img")).equals(before), "the image is as it was");
 
     const stacks = parseFolded(folded);

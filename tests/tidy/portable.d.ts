@@ -29,6 +29,9 @@ declare namespace WebAssembly {
     value: unknown;
   }
   class RuntimeError extends Error {}
+  // deno-lint-ignore no-explicit-any
+  type ExportValue = any;
+  type ModuleImports = Record<string, ExportValue>;
 }
 declare class TextDecoder {
   constructor(label?: string);
