@@ -14,6 +14,8 @@ export type { ByteSink, HostTime } from "./bus/stream.ts";
 export { Wire } from "./bus/wire.ts";
 export { screenEscapes, screenText } from "./display/text_screen.ts";
 export type { BochsVbe } from "./display/bochs_vbe.ts";
+export type { VbeMode } from "./display/vbe_image.ts";
+export type { VideoMemory } from "./display/video_memory.ts";
 export type { DisplayImage } from "./display/scan_out.ts";
 export type { TextScreen, Vga } from "./display/vga.ts";
 export type { Ps2Device } from "./input/ps2_port.ts";

@@ -17,8 +17,9 @@ export interface VbeMode {
   readonly bits: number;
   /** Pixels from one row of the memory to the next. */
   readonly pitch: number;
-  /** The pixel at the top left. */
+  /** Column of the memory's pixel at the top left. */
   readonly left: number;
+  /** Its row. */
   readonly top: number;
 }
 

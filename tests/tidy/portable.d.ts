@@ -31,7 +31,6 @@ declare namespace WebAssembly {
   class RuntimeError extends Error {}
   // deno-lint-ignore no-explicit-any
   type ExportValue = any;
-  type ModuleImports = Record<string, ExportValue>;
 }
 declare class TextDecoder {
   constructor(label?: string);
