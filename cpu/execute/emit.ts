@@ -55,10 +55,11 @@ export class Emitter extends FlagsEmitter {
     this.f.i32(this.runtime.assistIndex(name)).call(this.runtime.assist).drop();
     return this;
   }
-  /** #GP(0) unless the local is within CS's limit. */
-  checkTarget(target: number): this {
+  /** #GP(0) unless the local is within CS's limit; `first`: what would fault before. */
+  checkTarget(target: number, first?: () => void): this {
     const f = this.f;
     f.get(target).loadAt(segmentOffset(1) + SEGMENT.LIMIT).gtU().if(undefined, false);
+    first?.();
     this.fault(13, 0);
     f.end();
     return this;

@@ -50,11 +50,12 @@ const jumpIndirect: Semantics = {
   },
 };
 
-/** Pushes the return address of a call; #SS goes before the #GP of a target beyond the limit, as in silicon. */
+/** Pushes the return address of a call; faults of the push go before the #GP of a target beyond the limit, as in silicon. */
 function pushChecked(x: Emitter, from: number, target: number): void {
   const size = x.operandSize;
   const linear = x.stackLinear(-size, size, true);
-  x.checkTarget(target).writeLinear(linear, size, from).adjustStack(-size);
+  x.checkTarget(target, () => x.probeWrite(linear, size)).writeLinear(linear, size, from)
+    .adjustStack(-size);
 }
 
 const call: Semantics = {
