@@ -128,12 +128,13 @@ export class IdeChannel implements Device {
       throw new TypeError(`Cannot restore "${NAME}": its disks are others`);
     }
     this.#f = restoreFields(NAME, 1, powerOn(), { ...saved, fields });
-    this.master.restore(master as Saved);
     this.#disks.forEach((disk, unit) => {
       const state = states[unit];
       if (state) disk?.restore(state);
     });
     this.#update();
+    // Last: that the line rises to what it was is no new interrupt.
+    this.master.restore(master as Saved);
   }
 
   /** Changes the medium of a CD-ROM drive, `undefined` for none; nothing where there is no such drive. */

@@ -358,3 +358,19 @@ Deno.test("a DMA transfer takes time by its sectors", () => {
   assert.ok(one > 20_000 && one < 500_000, `${one}`);
   assert.ok(many > one + 500_000 && many < 20_000_000, `${many}`);
 });
+
+Deno.test("a restored interrupt is not another one for the bus master's status", () => {
+  const { ide, irq, time, read, write } = channel();
+  write(6, 0xe0);
+  write(7, 0xec);
+  for (let i = 0; i < 100_000 && !irq.level; i++) time.pass(1000);
+  assert.ok(irq.level);
+  ide.master.write(2, 1, 0x04);
+  const saved = ide.save();
+  assert.equal(ide.master.read(2, 1) & 0x04, 0);
+  read(7);
+  assert.ok(!irq.level);
+  ide.restore(saved);
+  assert.ok(irq.level);
+  assert.equal(ide.master.read(2, 1) & 0x04, 0);
+});
