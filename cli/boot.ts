@@ -15,7 +15,7 @@ import {
 } from "../devices/host/mod.ts";
 import { DEFAULT_CACHE } from "./project.ts";
 import { parseSize, parseTranslate, say, UserError } from "./report.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionOptions } from "./session.ts";
 
 /** Options that boot and profile share. */
 export function machineOptions(command: Command): Command {
@@ -102,7 +102,8 @@ Examples:
   return command as unknown as Command;
 }
 
-interface BootOptions {
+/** What {@link machineOptions} parse to. */
+export interface MachineChoices {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly symbols?: string;
@@ -118,17 +119,13 @@ interface BootOptions {
   readonly snapshot?: boolean;
   readonly plugin: string[];
   readonly cache: string;
-  readonly clock?: string;
-  readonly screenshot?: string;
 }
 
-async function boot(image: string | undefined, options: BootOptions): Promise<number> {
-  const clock = options.clock ?? (Deno.stdin.isTerminal() ? "wall" : "virtual");
-  if (clock !== "virtual" && clock !== "wall") {
-    throw new UserError(`--clock is "virtual" or "wall", not "${clock}"`);
-  }
-  using session = await Session.open({
-    image,
+/** The session's options that come from them. */
+export function machineSettings(
+  options: MachineChoices,
+): Omit<SessionOptions, "image" | "clock" | "own" | "serial"> {
+  return {
     cache: options.cache,
     kernel: options.kernel,
     initrd: options.initrd,
@@ -143,8 +140,24 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
     vgaRom: options.vgaRom,
     optionRoms: options.optionRom,
     snapshot: options.snapshot ?? false,
-    clock,
     plugins: options.plugin,
+  };
+}
+
+interface BootOptions extends MachineChoices {
+  readonly clock?: string;
+  readonly screenshot?: string;
+}
+
+async function boot(image: string | undefined, options: BootOptions): Promise<number> {
+  const clock = options.clock ?? (Deno.stdin.isTerminal() ? "wall" : "virtual");
+  if (clock !== "virtual" && clock !== "wall") {
+    throw new UserError(`--clock is "virtual" or "wall", not "${clock}"`);
+  }
+  using session = await Session.open({
+    ...machineSettings(options),
+    image,
+    clock,
     serial: writeStandardOutput,
   });
   const { machine } = session;

@@ -4,10 +4,9 @@
  * @module
  */
 import { Command } from "@commander-js/extra-typings";
-import type { CpuModel } from "../cpu/mod.ts";
 import { flameGraphSvg, Profiler } from "../plugins/profiler/mod.ts";
-import { machineOptions } from "./boot.ts";
-import { parseSize, parseTranslate, print, Progress, say, UserError } from "./report.ts";
+import { type MachineChoices, machineOptions, machineSettings } from "./boot.ts";
+import { print, Progress, say, UserError } from "./report.ts";
 import { Session } from "./session.ts";
 
 /** Instructions between two looks at the run. */
@@ -47,21 +46,7 @@ Examples:
   return command as unknown as Command;
 }
 
-interface ProfileOptions {
-  readonly kernel?: string;
-  readonly initrd?: string;
-  readonly symbols?: string;
-  readonly cdrom?: string;
-  readonly append?: string;
-  readonly ram: string;
-  readonly cpu: CpuModel;
-  readonly translate: string;
-  readonly apic: boolean;
-  readonly bios?: string;
-  readonly vgaRom?: string;
-  readonly optionRom: string[];
-  readonly plugin: string[];
-  readonly cache: string;
+interface ProfileOptions extends MachineChoices {
   readonly output?: string;
   readonly frequency: string;
   readonly period?: string;
@@ -88,23 +73,10 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
   const limit = positive(options.limit, "--limit");
   // The image stays as it is: what a profile writes would make the next one another.
   using session = await Session.open({
+    ...machineSettings(options),
     image,
-    cache: options.cache,
-    kernel: options.kernel,
-    initrd: options.initrd,
-    symbols: options.symbols,
-    cdrom: options.cdrom,
-    append: options.append,
-    ramBytes: parseSize(options.ram),
-    cpu: options.cpu,
-    translateAfter: parseTranslate(options.translate),
-    apic: options.apic,
-    bios: options.bios,
-    vgaRom: options.vgaRom,
-    optionRoms: options.optionRom,
     snapshot: true,
     clock: "virtual",
-    plugins: options.plugin,
     own: [profiler.plugin],
     serial: () => {},
   });

@@ -193,9 +193,11 @@ export class Blocks {
   flush(): void {
     this.statistics.flushes++;
     this.#heads.fill(0);
+    for (const page of this.#pages.keys()) {
+      this.#hasCode[page] = 0;
+      this.#granules.fill(0, page * 2, page * 2 + 2);
+    }
     this.#pages.clear();
-    this.#hasCode.fill(0);
-    this.#granules.fill(0);
     this.#top = L.ARENA;
     this.#core.i32.fill(0, L.JUMP_CACHE >> 2, (L.JUMP_CACHE + L.JUMP_CACHE_BYTES) >> 2);
   }

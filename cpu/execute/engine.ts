@@ -165,7 +165,9 @@ export class Engine implements CodeCache {
     const core = this.#core;
     const { i32, memory } = core;
     const table = i32[(write === 0 ? L.TLB_READ : L.TLB_WRITE) >> 2] as number;
+    // Accesses that somebody watches, and those across pages, are the interpreter's.
     if ((linear & 0xfff) + size > 0x1000 || table === L.TLB_TRACE) return 0;
+    if (i32[L.WATCHING >> 2] !== 0) return 0;
     const physical = memory.probe(linear);
     // What is on the bus is not touched here; a fault is the interpreter's to raise.
     if (physical === -1 || memory.hostOf(physical) === 0) return 0;

@@ -39,6 +39,16 @@ export interface Form {
   readonly repeat: number;
 }
 
+/** Of code that belongs to no instruction. */
+export const NO_FORM: Form = {
+  operation: "",
+  operands: [],
+  operandSize: 4,
+  addressSize: 4,
+  flat: true,
+  repeat: 0,
+};
+
 /** Condition codes in opcode order: O NO B NB Z NZ BE NBE S NS P NP L NL LE NLE. */
 export type Condition = number;
 

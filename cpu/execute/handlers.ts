@@ -33,6 +33,7 @@ import {
   type OperandKind,
   type Semantics,
 } from "./emit.ts";
+import { NO_FORM } from "./form.ts";
 import { Runtime } from "./runtime.ts";
 import { I32, WasmFunction, WasmModule } from "./wasm.ts";
 
@@ -479,15 +480,6 @@ function fixedVariants(form: Form): Form[] {
 
 /** Added to the numbers of cold forms until the number of hot ones is known. */
 const COLD = 0x4000;
-
-const NO_FORM: Form = {
-  operation: "",
-  operands: [],
-  operandSize: 4,
-  addressSize: 4,
-  flat: true,
-  repeat: 0,
-};
 
 /** In the order of {@link SPECIAL}. */
 function specialHandlers(runtime: Runtime): ((x: Emitter) => void)[] {

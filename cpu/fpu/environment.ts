@@ -7,6 +7,7 @@
 import type { Assist, Assists, Operands } from "../execute/assist.ts";
 import type { Core } from "../execute/core.ts";
 import { AC } from "../state/flags.ts";
+import { VECTOR } from "../state/fault.ts";
 import {
   CR0,
   FPU_CONTROL,
@@ -26,7 +27,6 @@ import { BUSY, ES, EXCEPTIONS } from "./status.ts";
 /** Control word after FNINIT: all exceptions masked, 64 bits, to nearest. */
 const INITIAL_CONTROL = 0x37f;
 const CR0_AM = 0x40000;
-const AC_VECTOR = 17;
 /** Bits of the control word that exist, and the one that is always 1. */
 const CONTROL_BITS = 0x1f3f;
 const CONTROL_ONE = 0x40;
@@ -148,7 +148,7 @@ function imageAddress(core: Core, operands: Operands, count: number, write: bool
   const { segment, offset, operandSize } = operands;
   const linear = core.linear(segment, offset, count, write);
   if (core.cpl === 3 && core.cr0 & CR0_AM && core.eflags & AC && linear & (operandSize - 1)) {
-    core.raise(AC_VECTOR, 0);
+    core.raise(VECTOR.AC, 0);
   }
   return linear;
 }

@@ -6,6 +6,7 @@
  */
 import type { Assist, Assists, Operands } from "../execute/assist.ts";
 import type { Core } from "../execute/core.ts";
+import { VECTOR } from "../state/fault.ts";
 import {
   CR0,
   CS,
@@ -35,17 +36,15 @@ const MP = 2;
 const EM = 4;
 const TS = 8;
 const NE = 0x20;
-const NM_VECTOR = 7;
-const MF_VECTOR = 16;
 
 /** #MF, or the FERR# pin where CR0.NE is 0. */
 export function pendingException(core: Core): void {
   if (((core.i32[FPU_STATUS >> 2] as number) & ES) === 0) return;
-  if ((core.i32[CR0 >> 2] as number) & NE) core.raise(MF_VECTOR);
+  if ((core.i32[CR0 >> 2] as number) & NE) core.raise(VECTOR.MF);
   core.bus.coprocessorError?.();
 }
 function unavailable(core: Core): void {
-  if ((core.i32[CR0 >> 2] as number) & (EM | TS)) core.raise(NM_VECTOR);
+  if ((core.i32[CR0 >> 2] as number) & (EM | TS)) core.raise(VECTOR.NM);
   pendingException(core);
 }
 
@@ -295,7 +294,7 @@ const storeDecimal: Assist = (core, operands) => {
 export const rareAssists: Assists = {
   fpuUnavailable: unavailable,
   fpuWait: (core) => {
-    if (((core.i32[CR0 >> 2] as number) & (MP | TS)) === (MP | TS)) core.raise(NM_VECTOR);
+    if (((core.i32[CR0 >> 2] as number) & (MP | TS)) === (MP | TS)) core.raise(VECTOR.NM);
     pendingException(core);
   },
   fprem: remainder(false),

@@ -166,6 +166,15 @@ function returnSigned(c: Code, format: Format, sign: Value, magnitude: bigint): 
   c.return(bits.or(constant(format, magnitude)));
 }
 
+/** Returns the NaN that operands lead to; denormal ones become zeros with DAZ, else the local that comes back is 1. */
+function admitBoth(c: Code, format: Format, a: Local, b: Local): Local {
+  returnNan(c, format, a, b);
+  const denormal = c.int(0);
+  admit(c, format, a, denormal);
+  admit(c, format, b, denormal);
+  return denormal;
+}
+
 /** (a, b, flip) → a + b, or a − b when flip is 1. */
 export function add(runtime: Runtime, format: Format): number {
   const rounded = round(runtime, format);
@@ -174,10 +183,7 @@ export function add(runtime: Runtime, format: Format): number {
   return runtime.shared(`simd.add.${format.name}`, types, [bits], (f) => {
     const c = new Code(f);
     const [a, b, flip] = Code.parameters(types) as [Local, Local, Local];
-    returnNan(c, format, a, b);
-    const denormal = c.int(0);
-    admit(c, format, a, denormal);
-    admit(c, format, b, denormal);
+    const denormal = admitBoth(c, format, a, b);
     c.set(b, b.xor(widen(format, flip).shl(format.width - 1)));
     const x = unpack(c, format, a);
     const y = unpack(c, format, b);
@@ -235,10 +241,7 @@ export function multiply(runtime: Runtime, format: Format): number {
   return runtime.shared(`simd.mul.${format.name}`, types, [bits], (f) => {
     const c = new Code(f);
     const [a, b] = Code.parameters(types) as [Local, Local];
-    returnNan(c, format, a, b);
-    const denormal = c.int(0);
-    admit(c, format, a, denormal);
-    admit(c, format, b, denormal);
+    const denormal = admitBoth(c, format, a, b);
     const x = unpack(c, format, a);
     const y = unpack(c, format, b);
     const sign = c.int(x.sign.xor(y.sign));
@@ -281,10 +284,7 @@ export function divide(runtime: Runtime, format: Format): number {
   return runtime.shared(`simd.div.${format.name}`, types, [bits], (f) => {
     const c = new Code(f);
     const [a, b] = Code.parameters(types) as [Local, Local];
-    returnNan(c, format, a, b);
-    const denormal = c.int(0);
-    admit(c, format, a, denormal);
-    admit(c, format, b, denormal);
+    const denormal = admitBoth(c, format, a, b);
     const x = unpack(c, format, a);
     const y = unpack(c, format, b);
     const sign = c.int(x.sign.xor(y.sign));

@@ -10,6 +10,7 @@ import type { Assists } from "../execute/assist.ts";
 import type { Core } from "../execute/core.ts";
 import type { Emitter, Semantics } from "../execute/emit.ts";
 import { pendingException } from "../fpu/mod.ts";
+import { VECTOR } from "../state/fault.ts";
 import { CR0, CR4, FPU_STATUS, FPU_TAG, FPU_TOP } from "../state/layout.ts";
 
 const CR0_EM = 4;
@@ -17,8 +18,6 @@ const CR0_TS = 8;
 const CR4_OSFXSR = 0x200;
 /** x87 status word: an unmasked exception is pending. */
 const ES = 0x80;
-const UD_VECTOR = 6;
-const NM_VECTOR = 7;
 
 /** SSE: CR0.EM and a clear CR4.OSFXSR are #UD, CR0.TS is #NM. */
 export function guardSse(x: Emitter): void {
@@ -78,14 +77,14 @@ export function sseWithMmx(body: (x: Emitter) => void): Semantics {
 /** Raises what forbids an SSE instruction. */
 export function requireSse(core: Core): void {
   const { cr0 } = core;
-  if (cr0 & CR0_EM || !(core.cr4 & CR4_OSFXSR)) core.raise(UD_VECTOR);
-  if (cr0 & CR0_TS) core.raise(NM_VECTOR);
+  if (cr0 & CR0_EM || !(core.cr4 & CR4_OSFXSR)) core.raise(VECTOR.UD);
+  if (cr0 & CR0_TS) core.raise(VECTOR.NM);
 }
 /** Raises what forbids an MMX instruction. */
 export function requireMmx(core: Core): void {
   const { cr0 } = core;
-  if (cr0 & CR0_EM) core.raise(UD_VECTOR);
-  if (cr0 & CR0_TS) core.raise(NM_VECTOR);
+  if (cr0 & CR0_EM) core.raise(VECTOR.UD);
+  if (cr0 & CR0_TS) core.raise(VECTOR.NM);
   pendingException(core);
 }
 

@@ -11,6 +11,7 @@ import { ATTRIBUTE, type Core } from "../execute/core.ts";
 import type { Emitter, Semantics } from "../execute/emit.ts";
 import { setControlAndStatus } from "../fpu/mod.ts";
 import { AC } from "../state/flags.ts";
+import { VECTOR } from "../state/fault.ts";
 import {
   EDI,
   FPU_CONTROL,
@@ -36,9 +37,6 @@ import { guardMmx, requireMmx, requireSse, sse } from "./guard.ts";
 const CR0_EM_TS = 0xc;
 const CR4_OSFXSR = 0x200;
 const CR0_AM = 0x40000;
-const NM_VECTOR = 7;
-const AC_VECTOR = 17;
-const GP_VECTOR = 13;
 /** Bytes of the image; of its head, the x87 registers and XMM0–7 in it. */
 export const FXSAVE_BYTES = 512;
 const REGISTERS_AT = 32;
@@ -59,7 +57,7 @@ const emms: Semantics = {
 const loadControl: Semantics = sse((x) => {
   const value = x.local();
   x.read(0).f.set(value).get(value).loadAt(MXCSR_MASK).i32(-1).xor().and().if(undefined, false);
-  x.fault(GP_VECTOR, 0).f.end();
+  x.fault(VECTOR.GP, 0).f.end();
   x.f.i32(0).get(value).store(MXCSR);
 });
 const storeControl: Semantics = sse((x) => {
@@ -83,12 +81,12 @@ function place(core: Core, linear: number, bytes: number, write: boolean): numbe
  * looks first whether four bytes are aligned.
  */
 function image(core: Core, { segment, offset }: Operands, write: boolean): number {
-  if (core.cr0 & CR0_EM_TS) core.raise(NM_VECTOR);
+  if (core.cr0 & CR0_EM_TS) core.raise(VECTOR.NM);
   const first = (core.segmentBase(segment) + offset) | 0;
   const checked = core.cpl === 3 && core.cr0 & CR0_AM && core.eflags & AC;
-  if (checked && first & 3 && core.segmentAttributes(segment) !== 0) core.raise(AC_VECTOR, 0);
+  if (checked && first & 3 && core.segmentAttributes(segment) !== 0) core.raise(VECTOR.AC, 0);
   const linear = core.linear(segment, offset, FXSAVE_BYTES, write);
-  if (linear & 15) core.raise(GP_VECTOR, 0);
+  if (linear & 15) core.raise(VECTOR.GP, 0);
   return linear;
 }
 
@@ -150,7 +148,7 @@ const fxrstor: Assist = (core, operands) => {
   }
   const withSse = (core.cr4 & CR4_OSFXSR) !== 0;
   const control = i32[IMAGE + 6] as number;
-  if (withSse && control & ~(i32[MXCSR_MASK >> 2] as number)) core.raise(GP_VECTOR, 0);
+  if (withSse && control & ~(i32[MXCSR_MASK >> 2] as number)) core.raise(VECTOR.GP, 0);
   const head = i32[IMAGE] as number;
   setControlAndStatus(core, head & 0xffff, head >>> 16);
   const top = i32[FPU_TOP >> 2] as number;
@@ -202,7 +200,7 @@ const maskmovdqu: Assist = (core, operands) => {
 /** Faults as a load of a byte, but for execute-only segments (SDM vol. 2, CLFLUSH). */
 const clflush: Assist = (core, { segment, offset }) => {
   const executable = core.segmentAttributes(segment) & ATTRIBUTE.CODE;
-  if (executable && offset >>> 0 > core.segmentLimit(segment)) core.raise(GP_VECTOR, 0);
+  if (executable && offset >>> 0 > core.segmentLimit(segment)) core.raise(VECTOR.GP, 0);
   const linear = executable
     ? core.segmentBase(segment) + offset
     : core.linear(segment, offset, 1, false);

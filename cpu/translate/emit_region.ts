@@ -7,7 +7,8 @@
  * all state in memory. Source: N. Ramsey, "Beyond Relooper" (2022).
  * @module
  */
-import { type Form, type Semantics } from "../execute/emit.ts";
+import type { Form, Semantics } from "../execute/emit.ts";
+import { NO_FORM } from "../execute/form.ts";
 import { type Handlers, RETURNED, SPECIAL } from "../execute/handlers.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, WasmFunction } from "../execute/wasm.ts";
@@ -267,7 +268,7 @@ class RegionWriter {
     const target = this.#facts.get(to) as NodeFacts;
     if (!charged) this.#charge(to);
     if (target.flagsLive && state.pending !== undefined) {
-      this.#emitter(from, NO_FORM, from.copy + L.BLOCK_BYTES, NOWHERE).settleFlags();
+      this.#emitter(NO_FORM, from.copy + L.BLOCK_BYTES, NOWHERE).settleFlags();
     }
     if (to.order <= from.order || to.forward > 1) {
       const label = this.#labels.findLast((one) => one.node === to);
@@ -283,7 +284,7 @@ class RegionWriter {
     const { f, budget } = state;
     f.get(budget).i32(node.length).sub().tee(budget).i32(0).ltS().if(undefined, false);
     f.get(budget).i32(node.length).add().set(budget);
-    this.#emitter(node, NO_FORM, node.copy + L.BLOCK_BYTES, NOWHERE).spill();
+    this.#emitter(NO_FORM, node.copy + L.BLOCK_BYTES, NOWHERE).spill();
     f.i32(0).i32(node.copy).store(L.ENTRY_BLOCK).i32(0).i32(node.eip).store(L.EIP);
     f.i32(0).i32(L.EXIT.BUDGET).store(L.EXIT_REASON).i32(0).return().end();
   }
@@ -373,8 +374,7 @@ class RegionWriter {
 
   // ---- instructions -----------------------------------------------------------------------------
 
-  #emitter(node: Node, form: Form, record: number, edges: Edges): RegionEmitter {
-    void node;
+  #emitter(form: Form, record: number, edges: Edges): RegionEmitter {
     const { runtime, imports, view } = this.#module;
     const { mode } = this.#region;
     return new RegionEmitter({
@@ -394,7 +394,7 @@ class RegionWriter {
     const { f } = state;
     const handler = this.#handler(record);
     const form = this.#form(record);
-    const x = this.#emitter(node, form?.form ?? NO_FORM, record, edges);
+    const x = this.#emitter(form?.form ?? NO_FORM, record, edges);
     if (form !== undefined && INLINE.has(form.form.operation)) {
       // In one arm of a condition the flags cannot stay to be computed.
       if (facts?.flagsSetUnderCondition === true) x.settleFlags();
@@ -482,15 +482,6 @@ function otherPage(from: number, to: number): boolean {
 
 /** Edges that emit nothing. */
 const NOWHERE: Edges = { follow: () => true, call: () => {}, returnTo: () => {} };
-
-const NO_FORM: Form = {
-  operation: "",
-  operands: [],
-  operandSize: 4,
-  addressSize: 4,
-  flat: true,
-  repeat: 0,
-};
 
 /** The function of a region. */
 export function emitRegion(module: RegionModule, region: Region): WasmFunction {

@@ -376,10 +376,9 @@ export class RegionEmitter extends Emitter {
     if (scale & 0x80) f.i32(0xffff).and();
     return this;
   }
-  override linear(index: number, size: number, write: boolean): number {
+  override linear(_index: number, size: number, write: boolean): number {
     if (this.linearLocal < 0) this.linearLocal = this.local();
     this.offset();
-    void index;
     this.recordSegmentCheck(size, write);
     this.f.set(this.linearLocal);
     return this.linearLocal;

@@ -24,6 +24,7 @@ import {
   ERROR_ABRT,
   ERROR_IDNF,
   ERROR_UNC,
+  isTransferMode,
   sectorOf,
   setSector,
   signature,
@@ -215,17 +216,13 @@ export class AtaDisk implements AtaDrive {
       case 0x82:
         f.writeCache = feature === 0x02;
         break;
-      case 0x03: { // transfer mode: PIO default, PIO 0–4, multiword 0–2, Ultra 0–5
-        const known = count <= 1 || (count >= 8 && count <= 12) ||
-          (count >= 0x20 && count <= 0x22) ||
-          (count >= 0x40 && count <= 0x45);
-        if (!known) {
+      case 0x03: // transfer mode
+        if (!isTransferMode(count, 5)) {
           this.#fail(ERROR_ABRT);
           return;
         }
         if (count >= 0x20) f.transferMode = count;
         break;
-      }
       case 0x55: // read look-ahead off, on; power-on defaults kept over SRST off, on
       case 0xaa:
       case 0x66:

@@ -172,3 +172,9 @@ export function setSector(t: TaskFile, sector: number, wide: boolean, geometry: 
 export function countOf(t: TaskFile, wide: boolean): number {
   return wide ? (t.count | (t.previousCount << 8)) || 0x10000 : t.count || 0x100;
 }
+
+/** Whether SET FEATURES knows a transfer mode: PIO default, PIO 0–4, multiword 0–2, Ultra 0 to `ultra`. */
+export function isTransferMode(mode: number, ultra: number): boolean {
+  return mode <= 1 || (mode >= 8 && mode <= 12) || (mode >= 0x20 && mode <= 0x22) ||
+    (mode >= 0x40 && mode <= 0x40 + ultra);
+}

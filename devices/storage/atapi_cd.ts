@@ -17,6 +17,7 @@ import { identifyPacketDevice } from "./ata_identity.ts";
 import {
   COMMAND,
   ERROR_ABRT,
+  isTransferMode,
   PACKET_COMMAND,
   signature,
   STATUS_BSY,
@@ -185,9 +186,7 @@ export class AtapiCd implements AtaDrive {
   #setFeatures(): void {
     const f = this.#f;
     const { feature, count } = f.task;
-    const mode = count <= 1 || (count >= 8 && count <= 12) || (count >= 0x20 && count <= 0x22) ||
-      (count >= 0x40 && count <= 0x42);
-    if (feature === 0x03 && mode) {
+    if (feature === 0x03 && isTransferMode(count, 2)) {
       if (count >= 0x20) f.transferMode = count;
       this.#busy("done", COMMAND_NS);
     } else if (feature === 0x66 || feature === 0xcc) this.#busy("done", COMMAND_NS);

@@ -438,27 +438,6 @@ entry:                         # pin eax: its low word
 
 # ---- printing ---------------------------------------------------------------------------------------------------
 
-serial_init:
-  mov dx, COM1 + 3
-  mov al, 0x83
-  out dx, al
-  mov dx, COM1
-  mov al, 1
-  out dx, al
-  inc dx
-  mov al, 0
-  out dx, al
-  mov dx, COM1 + 3
-  mov al, 3
-  out dx, al
-  dec dx
-  mov al, 0xc7
-  out dx, al
-  mov dx, COM1 + 4
-  mov al, 0x0b
-  out dx, al
-  ret
-
 serial_drain:
   mov dx, COM1 + 5
 1: in al, dx
@@ -466,49 +445,7 @@ serial_drain:
   jz 1b
   ret
 
-putc:                          # al
-  push edx
-  push eax
-  mov dx, COM1 + 5
-1: in al, dx
-  test al, 0x20
-  jz 1b
-  pop eax
-  mov dx, COM1
-  out dx, al
-  pop edx
-  ret
-
-print:                         # esi
-1: lodsb
-  test al, al
-  jz 2f
-  call putc
-  jmp 1b
-2: ret
-
-hex32:                         # eax
-  push ecx
-  mov ecx, 8
-1: rol eax, 4
-  push eax
-  call nibble
-  pop eax
-  loop 1b
-  pop ecx
-newline:
-  mov al, 10
-  jmp putc
-
-hex8:                          # al
-  push eax
-  shr al, 4
-  call nibble
-  pop eax
-nibble:
-  and eax, 15
-  mov al, digits[eax]
-  jmp putc
+.include "serial.s"
 
 .data
 .align 4
@@ -529,7 +466,6 @@ fadt: .long 0
 period: .long 0
 pic_end: .byte 0
 log_bytes: .skip 256
-digits: .ascii "0123456789abcdef"
 text_wire: .asciz "virtual wire: "
 text_self: .asciz "to itself: "
 text_priority: .asciz "task priority: "

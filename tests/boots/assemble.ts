@@ -37,8 +37,10 @@ stack_top:
   const folder = Deno.makeTempDirSync();
   try {
     Deno.writeTextFileSync(`${folder}/kernel.s`, source);
+    // For `.include "serial.s"`.
+    const include = `-Wa,-I${new URL(".", import.meta.url).pathname}`;
     const { success, stderr } = new Deno.Command("gcc", {
-      args: ["-m32", "-nostdlib", "-static", "-Wl,-n,-Ttext=0x100000,--build-id=none"]
+      args: ["-m32", "-nostdlib", "-static", include, "-Wl,-n,-Ttext=0x100000,--build-id=none"]
         .concat(["-Wl,--no-warn-rwx-segments", "-o", `${folder}/kernel`, `${folder}/kernel.s`]),
     }).outputSync();
     assert.ok(success, new TextDecoder().decode(stderr));

@@ -15,6 +15,7 @@ import {
 } from "./console_session.ts";
 import { type DebianPrograms, debianPrograms } from "./debian.ts";
 import { machineConsole } from "./machine_console.ts";
+import { sources } from "../kernel/user_program.ts";
 
 const PROMPT = "bash-5.2# ";
 const APPLETS = [
@@ -38,18 +39,6 @@ function hasQemu(): boolean {
     return false;
   }
 }
-
-const root = new URL("../../", import.meta.url);
-const sources = {
-  read(path: string): string | undefined {
-    try {
-      return Deno.readTextFileSync(new URL(path, root));
-    } catch {
-      return undefined;
-    }
-  },
-  list: (path: string) => [...Deno.readDirSync(new URL(path, root))].map(({ name }) => name).sort(),
-};
 
 /** A disk of 32 MiB with the two programs. */
 async function writeDisk(path: string, programs: DebianPrograms): Promise<void> {

@@ -42,60 +42,7 @@ fail:
   hlt
   jmp fail
 
-serial_init:
-  mov dx, COM1 + 3
-  mov al, 0x80
-  out dx, al
-  mov dx, COM1
-  mov al, 1
-  out dx, al
-  inc dx
-  mov al, 0
-  out dx, al
-  mov dx, COM1 + 3
-  mov al, 3
-  out dx, al
-  dec dx
-  mov al, 0xc7
-  out dx, al
-  mov dx, COM1 + 4
-  mov al, 0x0b
-  out dx, al
-  ret
-
-putc:                          # al
-  push edx
-  push eax
-1: mov dx, COM1 + 5
-  in al, dx
-  test al, 0x20
-  jz 1b
-  pop eax
-  mov dx, COM1
-  out dx, al
-  pop edx
-  ret
-
-print:                         # esi
-  lodsb
-  test al, al
-  jz 1f
-  call putc
-  jmp print
-1: ret
-
-hex32:                         # eax
-  mov ecx, 8
-1: rol eax, 4
-  push eax
-  and eax, 15
-  movzx eax, byte ptr digits[eax]
-  call putc
-  pop eax
-  loop 1b
-newline:
-  mov al, 10
-  jmp putc
+.include "serial.s"
 
 command_line:
   mov esi, offset text_command
@@ -408,7 +355,6 @@ ide_dma:                       # sectors 5 and 6, in two pieces
   jmp print
 
 .data
-digits: .ascii "0123456789abcdef"
 text_hello: .asciz "devices: serial\n"
 text_command: .asciz "command line ends: "
 text_unexpected: .asciz "unexpected interrupt\n"

@@ -14,10 +14,11 @@ const EXIT_VALUE = 0x10;
 
 async function build(folder: string): Promise<Uint8Array> {
   const source = new URL("devices_kernel.s", import.meta.url).pathname;
+  const include = `-Wa,-I${new URL(".", import.meta.url).pathname}`;
   const out = `${folder}/kernel.elf`;
   const { success, stderr } = await new Deno.Command("gcc", {
     args: ["-m32", "-nostdlib", "-static", "-Wl,-n", "-Wl,-Ttext=0x100000", "-Wl,--build-id=none"]
-      .concat(["-Wl,--no-warn-rwx-segments", "-o", out, source]),
+      .concat(["-Wl,--no-warn-rwx-segments", include, "-o", out, source]),
   }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
   return Deno.readFileSync(out);

@@ -52,6 +52,8 @@ export function runMemtest(
     readonly ramMiB: number;
     readonly passes: number;
     readonly limit: number;
+    /** Entries of a block until it is translated; default never. */
+    readonly translateAfter?: number;
     readonly progress?: (screen: MemtestScreen, instructions: number) => void;
   },
 ): {
@@ -59,7 +61,10 @@ export function runMemtest(
   readonly reason: ExitReason;
   instructions: number;
 } {
-  const machine = new Machine({ ramBytes: options.ramMiB * MIB });
+  const machine = new Machine({
+    ramBytes: options.ramMiB * MIB,
+    translateAfter: options.translateAfter ?? 0,
+  });
   machine.loadKernel(readFileSync(options.image), "", { name: "memtest86+" });
   let screen: MemtestScreen | undefined;
   let reason: ExitReason | undefined;
@@ -87,6 +92,7 @@ if (import.meta.main) {
     ramMiB,
     passes: 1,
     limit: Infinity,
+    translateAfter: 500,
     progress: ({ test }, count) => {
       if (test !== last) console.log(`${seconds()} s, ${(count / 1e9).toFixed(1)}e9: ${test}`);
       last = test;

@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { buildKernel, device, directory, file, put, writeExt2 } from "../../toolchain/image/mod.ts";
 import { ConsoleSession, qemuConsole } from "./console_session.ts";
 import { machineConsole } from "./machine_console.ts";
+import { sources } from "../kernel/user_program.ts";
 
-const root = new URL("../../", import.meta.url);
 const DISK_BYTES = 8 << 20;
 
 /** Runs a command of the host; not a success where there is none of that name. */
@@ -29,17 +29,6 @@ export function runHost(
 export const hasTools: boolean =
   runHost("gcc", ["-m32", "-static", "-x", "c", "-E", "/dev/null"]).success &&
   runHost("qemu-system-i386", ["--version"]).success;
-
-const sources = {
-  read(path: string): string | undefined {
-    try {
-      return Deno.readTextFileSync(new URL(path, root));
-    } catch {
-      return undefined;
-    }
-  },
-  list: (path: string) => [...Deno.readDirSync(new URL(path, root))].map(({ name }) => name).sort(),
-};
 
 /** Builds the kernel into a folder, for {@link bootProgram}. */
 export async function writeKernel(folder: string): Promise<void> {

@@ -17,6 +17,7 @@ import {
 import { defaultTree, writeExt2 } from "../../toolchain/image/mod.ts";
 import { ConsoleSession, type GuestConsole, qemuConsole } from "./console_session.ts";
 import { machineConsole } from "./machine_console.ts";
+import { sources } from "../kernel/user_program.ts";
 
 const PROMPT = "/root # ";
 const DISK_BYTES = 32 << 20;
@@ -32,24 +33,6 @@ const COMMANDS = [
   "false || echo no; true && echo yes",
   "sync",
 ];
-
-const root = new URL("../../", import.meta.url);
-const sources = {
-  read(path: string): string | undefined {
-    try {
-      return Deno.readTextFileSync(new URL(path, root));
-    } catch {
-      return undefined;
-    }
-  },
-  list(path: string): string[] {
-    try {
-      return [...Deno.readDirSync(new URL(path, root))].map(({ name }) => name).sort();
-    } catch {
-      return [];
-    }
-  },
-};
 
 /** The default disk and its kernel as files. */
 async function prepare(folder: string): Promise<void> {

@@ -3,9 +3,10 @@
  * Nothing but exceptions of the guest may come of it, no byte outside the guest's RAM may change, and the same seed
  * ends in the same state, whole and in pieces.
  *
- *     deno task fuzz:hostile [--seed N] [--count N] [--mode MODE]
+ *     deno task fuzz:hostile [--seed N] [--count N] [--mode MODE] [--translate N]
  *
- * Count is instructions for each mode, ten million if not given.
+ * Count is instructions for each mode, ten million if not given. With --translate, the second run translates blocks
+ * that were entered N times.
  * @module
  */
 import assert from "node:assert/strict";
@@ -227,7 +228,8 @@ export class Guest {
   readonly #bytes: Uint8Array;
   #reads = 0;
 
-  constructor() {
+  /** `translateAfter`: entries of a block until it is translated; 0: never. */
+  constructor(translateAfter = 0) {
     const { Memory } = WebAssembly;
     const made: WebAssembly.Memory[] = [];
     // The processor keeps its memory to itself.
@@ -246,6 +248,7 @@ export class Guest {
         ramBytes: RAM_BYTES,
         // All instructions that there are.
         model: "p4",
+        translateAfter,
         bus: {
           readPort: (_port, size) => value(size),
           writePort: () => {},
@@ -329,17 +332,27 @@ const STATE = [
 export interface HostileReport {
   instructions: number;
   systems: number;
+  /** Regions that the second run translated. */
+  translated: number;
   readonly reasons: Map<string, number>;
 }
 
-/** Runs systems of a mode until so many instructions are done; throws at the first thing that may not be. */
+/**
+ * Runs systems of a mode until so many instructions are done, each whole and then in pieces, the second time translated
+ * if asked; throws at the first thing that may not be.
+ */
 export function runHostile(
-  options: { mode: HostileMode; seed: number; instructions: number },
+  options: { mode: HostileMode; seed: number; instructions: number; translateAfter?: number },
 ): HostileReport {
-  const { mode, seed, instructions } = options;
+  const { mode, seed, instructions, translateAfter = 0 } = options;
   const random = new Random(seed);
-  const [first, second] = [new Guest(), new Guest()];
-  const report: HostileReport = { instructions: 0, systems: 0, reasons: new Map() };
+  const [first, second] = [new Guest(), new Guest(translateAfter)];
+  const report: HostileReport = {
+    instructions: 0,
+    systems: 0,
+    translated: 0,
+    reasons: new Map(),
+  };
   while (report.instructions < instructions) {
     const name = `${mode}, seed ${seed}, system ${report.systems}`;
     const memory = image(random, mode);
@@ -361,6 +374,7 @@ export function runHostile(
   }
   first.check(mode);
   second.check(mode);
+  report.translated = second.cpu.translation?.regions ?? 0;
   return report;
 }
 
@@ -377,6 +391,7 @@ if (import.meta.main) {
       mode,
       seed: Number(option("seed") ?? 1),
       instructions: Number(option("count") ?? 10_000_000),
+      translateAfter: Number(option("translate") ?? 0),
     });
     const ends = [...reasons].map(([reason, count]) => `${reason} ${count}`).join(", ");
     console.log(

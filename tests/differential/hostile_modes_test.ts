@@ -17,6 +17,9 @@ for (const mode of MODES) {
     if (mode !== "virtual") assert.equal(paged, mode.endsWith("paged"));
     const run = { mode, seed: 20261123, instructions: INSTRUCTIONS };
     const { systems, reasons } = runHostile(run);
+    const { translated } = runHostile({ ...run, seed: 20261124, translateAfter: 1 });
+    // Code of 16 bits is left to the interpreter, but for what leads there.
+    assert.ok(translated > 10, `${translated} regions`);
     // Most systems went on to their limit.
     assert.ok((reasons.get("limit") ?? 0) > systems / 2, [...reasons].join(" "));
   });

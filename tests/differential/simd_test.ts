@@ -5,10 +5,8 @@
 import assert from "node:assert/strict";
 import { SIMD } from "../../cpu/isa/simd.ts";
 import { SIMD_FLOAT } from "../../cpu/isa/simd_float.ts";
-import { describe } from "./compare.ts";
 import { compareFloats, compareSimd } from "./fuzz.ts";
-import { InterpreterEngine } from "./interpreter.ts";
-import { NativeEngine, startNative } from "./native.ts";
+import { sameAsNative } from "./native_test_case.ts";
 
 const PARTS = [
   { name: "MMX and SSE instructions", rows: SIMD, compareAll: compareSimd, completed: 0.8 },
@@ -23,17 +21,9 @@ const PARTS = [
 
 for (const { name, rows, compareAll, completed } of PARTS) {
   Deno.test(`${name} do what the native processor does`, async () => {
-    const native = await startNative();
-    if (!(native instanceof NativeEngine)) {
-      console.warn(`SKIPPED: ${native.missing}`);
-      return;
-    }
-    await using engine = native;
-    const ours = new InterpreterEngine(engine.hasLow);
-    const report = await compareAll({ native: engine, ours }, { seed: 20261123, count: 120 });
-    const first = report.differences.slice(0, 5)
-      .map(({ test, text }) => `${describe(test)}\n    ${text.join("\n    ")}`);
-    assert.equal(report.differences.length, 0, first.join("\n"));
+    const result = await sameAsNative(compareAll, { seed: 20261123, count: 120 });
+    if (result === undefined) return;
+    const { report } = result;
     assert.ok(
       report.completed > report.cases * completed,
       `${report.completed} of ${report.cases}`,
