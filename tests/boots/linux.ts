@@ -238,6 +238,8 @@ export function runOurs(
     readonly limit: number;
     readonly echo?: boolean;
     readonly model?: "p4";
+    /** Entries of a block until it is translated; default never. */
+    readonly translateAfter?: number;
   },
 ): OurRun {
   const start = performance.now();
@@ -247,6 +249,7 @@ export function runOurs(
   let begun = { instructions: 0, seconds: 0 };
   const machine = new Machine({
     ramBytes: (run.ramMiB ?? 128) << 20,
+    translateAfter: run.translateAfter ?? 0,
     disks: run.disk === undefined ? [] : [run.disk],
     ...(run.cdrom === undefined ? {} : { cdrom: run.cdrom }),
     ...(run.model === undefined ? {} : { cpu: run.model }),
