@@ -42,6 +42,27 @@ export interface Semantics {
 
 /** What semantics append Wasm through. */
 export class Emitter extends FlagsEmitter {
+  // ---- translated code --------------------------------------------------------------------------
+
+  /** True in translated code, which does what it can at once and leaves the rest to the interpreter. */
+  get translated(): boolean {
+    return false;
+  }
+  /** Translated code leaves to the interpreter at this instruction. */
+  bail(): this {
+    throw new Error("the interpreter cannot leave to the interpreter");
+  }
+  /** Pushes the budget. */
+  budget(): this {
+    this.f.loadAt(BUDGET);
+    return this;
+  }
+  /** Sets the budget from a local. */
+  setBudget(value: number): this {
+    this.f.i32(0).get(value).store(BUDGET);
+    return this;
+  }
+
   // ---- control ----------------------------------------------------------------------------------
 
   /** Raises an exception at this instruction (−1: no error code). Nothing may have been committed. */

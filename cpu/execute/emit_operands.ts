@@ -439,11 +439,16 @@ export class OperandEmitter {
   }
   /** Turns the offset on the stack into a linear address in the record's segment. */
   recordSegmentCheck(size: number, write: boolean): this {
-    const f = this.f;
-    f.get(0).memory("i32.load8_u", RECORD.SEGMENT).i32(7).and();
-    f.i32(SEGMENT_BYTES).mul().i32(SEGMENTS).add().i32(size).i32(write ? 2 : 1);
+    this.recordSegment();
+    this.f.i32(size).i32(write ? 2 : 1);
     this.record();
-    f.call(this.runtime.checkSegment());
+    this.f.call(this.runtime.checkSegment());
+    return this;
+  }
+  /** Pushes the state offset of the record's segment. */
+  recordSegment(): this {
+    this.f.get(0).memory("i32.load8_u", RECORD.SEGMENT).i32(7).and();
+    this.f.i32(SEGMENT_BYTES).mul().i32(SEGMENTS).add();
     return this;
   }
   /** Linear address, in a fresh local, of an implicit operand at an offset (cut by the address size). */

@@ -35,6 +35,7 @@ import {
 } from "./emit.ts";
 import { NO_FORM } from "./form.ts";
 import { Runtime } from "./runtime.ts";
+import { stringRuns } from "./string_runs.ts";
 import { I32, WasmFunction, WasmModule } from "./wasm.ts";
 
 /** Numbers of the handlers that belong to no instruction. */
@@ -425,7 +426,7 @@ function regionRuntime(runtime: Runtime): Record<string, number> {
     emitter(f).jump(0);
     f.op("unreachable");
   });
-  return { follow, jump, ready: runtime.ready() };
+  return { follow, jump, ready: runtime.ready(), ...stringRuns(runtime) };
 }
 const REGION_TABLE = 1;
 

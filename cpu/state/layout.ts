@@ -77,6 +77,11 @@ export const ENTRY_BLOCK = 0x7c;
 
 /** Bits of EFLAGS that the processor has; all others stay 0. */
 export const EFLAGS_EXISTING = 0x80;
+/**
+ * Elements of the present chunk that translated code has done of a repeated string instruction which it leaves to
+ * the interpreter; 0 at all other times.
+ */
+export const CHUNK_DONE = 0x84;
 
 /** Segment caches ES CS SS DS FS GS LDTR TR, 32 bytes each, in encoding order. */
 export const SEGMENTS = 0x100;

@@ -183,8 +183,19 @@ export class RegionEmitter extends Emitter {
     f.i32(0).get(budget).store(L.BUDGET);
     return this;
   }
+  override get translated(): boolean {
+    return true;
+  }
+  override budget(): this {
+    this.f.get(this.#state.budget);
+    return this;
+  }
+  override setBudget(value: number): this {
+    this.f.get(value).set(this.#state.budget);
+    return this;
+  }
   /** Leaves before this instruction: the interpreter does it. */
-  bail(): this {
+  override bail(): this {
     this.#state.seen.bails = true;
     this.spill();
     this.f.i32(this.#at).return();
@@ -386,6 +397,10 @@ export class RegionEmitter extends Emitter {
   override recordSegmentCheck(size: number, write: boolean): this {
     const segment = this.#view.getUint8(this.#at + L.RECORD.SEGMENT) & 7;
     return this.segmentCheck(segment, size, write);
+  }
+  override recordSegment(): this {
+    this.f.i32(L.segmentOffset(this.#view.getUint8(this.#at + L.RECORD.SEGMENT) & 7));
+    return this;
   }
   override segmentCheck(segment: number, size: number, write: boolean): this {
     if (

@@ -3,14 +3,16 @@
  *
  * Registers are committed after each element, so a fault or an interrupt restarts the instruction where it
  * stands. A repeated instruction retires once every {@link CHUNK} elements, so that virtual time goes on; when
- * the budget is used up it leaves the block with EIP on itself. Forward MOVS and STOS move the part of a page
- * that is in the TLB at once; the count of retired instructions does not depend on that.
+ * the budget is used up it leaves the block with EIP on itself. Most elements are done in runs, page by page
+ * (string_runs.ts); the count of retired instructions does not depend on that, nor on who does them: where
+ * translated code leaves the rest to the interpreter, CHUNK_DONE says how far the chunk is.
  * Sources: SDM vol. 1 §7.3.9, vol. 2 (REP).
  * @module
  */
 import { DF, TF } from "../../state/flags.ts";
 import {
   BUDGET,
+  CHUNK_DONE,
   EAX,
   ECX,
   EDI,
@@ -22,18 +24,24 @@ import {
   EXIT_REASON,
   LINK_SLOT,
   RECORD,
+  SEGMENT,
+  segmentOffset,
   SUSPENDED,
-  TLB_READ,
-  TLB_WRITE,
   WATCHING,
 } from "../../state/layout.ts";
 import type { Emitter, Semantics, Size } from "../emit.ts";
+import {
+  elementsInSegment,
+  RUN,
+  RUN_LEFT,
+  RUN_RIGHT,
+  type RunKind,
+  stringRun,
+} from "../string_runs.ts";
 
 /** Elements of a repeated string instruction that count as one retired instruction. */
 export const CHUNK = 64;
 const CHUNK_BITS = 6;
-/** Elements below which moving them at once does not pay. */
-const BULK = 8;
 
 /** One element; returns nothing, commits its registers. */
 type Element = (x: Emitter, size: Size, step: number) => void;
@@ -99,10 +107,8 @@ const scan: Element = (x, size, step) => {
   advance(x, EDI, step);
 };
 
-/** What of an operation can be done for many elements at once. */
-type Bulk = "move" | "store" | undefined;
-
-function string(body: Element, bytes: boolean, compares: boolean, bulk?: Bulk): Semantics {
+function string(body: Element, kind: RunKind, bytes: boolean): Semantics {
+  const compares = kind === "compare" || kind === "scan";
   return {
     stack: true,
     string: true,
@@ -115,32 +121,43 @@ function string(body: Element, bytes: boolean, compares: boolean, bulk?: Bulk): 
         body(x, size, step);
         return;
       }
-      const [count, left, budget] = [x.local(), x.local(), x.local()];
+      const [count, left, singly] = [x.local(), x.local(), x.local()];
+      const work = { kind, size, step, count, left };
       x.register(ECX, x.form.addressSize).f.tee(count).if();
       // A single step is one element (SDM vol. 3A §17.3.1.4), and a data breakpoint looks at each (§17.2.5).
-      f.i32(1).i32(CHUNK);
-      x.systemFlags().f.i32(TF).and().loadAt(WATCHING).or().select().set(left);
-      // A fault in the middle leaves EFLAGS as they were before the instruction.
-      x.deferFlags = compares;
-      f.block().loop();
-      if (bulk !== undefined && x.form.flat && x.form.addressSize === 4) {
-        many(x, bulk, { size, count, left, again: f.depth });
+      f.loadAt(EFLAGS).i32(TF).and().loadAt(WATCHING).or().set(singly);
+      if (x.translated) {
+        f.get(singly).if(undefined, false);
+        x.bail().f.end().i32(CHUNK).set(left).block();
+        run(x, work, f.depth);
+        f.i32(0).i32(CHUNK).get(left).sub().store(CHUNK_DONE);
+        x.bail().f.end();
+      } else {
+        f.i32(1).i32(CHUNK).loadAt(CHUNK_DONE).sub().get(singly).select().set(left);
+        f.i32(0).i32(0).store(CHUNK_DONE);
+        // A fault in the middle leaves EFLAGS as they were before the instruction.
+        x.deferFlags = compares;
+        f.block();
+        const { depth } = f;
+        f.block().loop().get(singly).eqz().if();
+        run(x, work, depth);
+        f.end();
+        body(x, size, step);
+        f.get(count).i32(1).sub().set(count);
+        x.setRegister(ECX, count, x.form.addressSize);
+        // Ends by count, by condition, or at the end of a chunk when there is no budget for another.
+        f.get(count).eqz().brIf(1);
+        if (compares) x.condition(x.form.repeat === 0xf3 ? 5 : 4).f.brIf(1);
+        f.get(left).i32(1).sub().tee(left).brIf(0);
+        const budget = x.local();
+        f.loadAt(BUDGET).i32(1).sub().tee(budget).i32(0).ltS().if(undefined, false);
+        if (compares) x.commitFlags();
+        suspend(x);
+        f.end().i32(0).get(budget).store(BUDGET);
+        f.i32(1).i32(CHUNK).get(singly).select().set(left).br(0).end().end();
+        if (compares) x.commitFlags();
+        f.end();
       }
-      body(x, size, step);
-      f.get(count).i32(1).sub().set(count);
-      x.setRegister(ECX, count, x.form.addressSize);
-      // Ends by count, by condition, or at the end of a chunk when there is no budget for another.
-      f.get(count).eqz().brIf(1);
-      if (compares) x.condition(x.form.repeat === 0xf3 ? 5 : 4).f.brIf(1);
-      f.get(left).i32(1).sub().tee(left).brIf(0);
-      f.loadAt(BUDGET).i32(1).sub().tee(budget).i32(0).ltS().if(undefined, false);
-      if (compares) x.commitFlags();
-      suspend(x);
-      f.end();
-      f.i32(0).get(budget).store(BUDGET);
-      f.i32(1).i32(CHUNK).loadAt(WATCHING).select().set(left).br(0);
-      f.end().end();
-      if (compares) x.commitFlags();
       f.end();
       x.forgetFlags();
     },
@@ -148,68 +165,86 @@ function string(body: Element, bytes: boolean, compares: boolean, bulk?: Bulk): 
 }
 
 /**
- * Does as many elements as source and destination have in their pages, if both are in the TLB, the
- * direction is forward, and they do not overlap so that a later element reads an earlier one's result.
- * Charges the budget as the elements one by one would. `again`: depth inside the loop.
+ * Does as many elements as a run can (string_runs.ts) and commits them; leaves the block at depth `finished` if that
+ * is the end of the instruction. Charges the budget as the elements one by one would.
  */
-function many(
+function run(
   x: Emitter,
-  bulk: "move" | "store",
-  { size, count, left, again }: { size: Size; count: number; left: number; again: number },
+  { kind, size, step, count, left }: {
+    kind: RunKind;
+    size: Size;
+    step: number;
+    count: number;
+    left: number;
+  },
+  finished: number,
 ): void {
   const { f } = x;
-  const shift = size === 4 ? 2 : size === 2 ? 1 : 0;
-  const [elements, length, to, from] = [x.local(), x.local(), x.local(), x.local()];
-  const [destination, source] = [x.local(), x.local()];
-  const limitToPage = (register: number, address: number): void => {
-    x.register(register).f.set(address);
-    f.i32(0x1000).get(address).i32(0xfff).and().sub().i32(shift).shrU().set(length);
-    f.get(length).get(elements).get(length).get(elements).ltU().select().set(elements);
-  };
-  const lookup = (table: number, address: number, into: number): void => {
-    f.loadAt(table).get(address).i32(10).shrU().i32(0x3ffffc).and().add().load().tee(into);
-    f.i32(1).and().brIf(0);
-    f.get(into).get(address).add().set(into);
-  };
+  const { addressSize, flat, repeat } = x.form;
+  const reads = kind === "move" || kind === "load" || kind === "compare";
+  const uses = kind !== "load";
+  const compares = kind === "compare" || kind === "scan";
+  const [elements, value, done] = [x.local(), x.local(), x.local()];
+  const [source, target] = [x.local(), x.local()];
   f.block();
-  f.get(count).i32(BULK).ltU().brIf(0);
-  f.loadAt(EFLAGS).i32(DF).and().brIf(0);
-  f.loadAt(BUDGET).i32(0x1000 >> CHUNK_BITS).op("i32.le_s").brIf(0);
-  f.get(count).set(elements);
-  limitToPage(EDI, destination);
-  if (bulk === "move") limitToPage(ESI, source);
-  f.get(elements).i32(BULK).ltU().brIf(0);
-  lookup(TLB_WRITE, destination, to);
-  f.get(elements).i32(shift).shl().set(length);
-  if (bulk === "move") {
-    lookup(TLB_READ, source, from);
-    // Unsigned distance below the length: the destination begins inside the source.
-    f.get(to).get(from).sub().get(length).ltU().brIf(0);
-    f.get(to).get(from).get(length).memoryCopy();
-    f.get(source).get(length).add().set(source);
-    x.setRegister(ESI, source);
-  } else {
-    const [value, end] = [x.local(), x.local()];
-    x.register(EAX, size).f.set(value);
-    f.get(value).i32(0xff).and().i32(size === 1 ? 1 : size === 2 ? 0x101 : 0x1010101).mul();
-    f.get(value).eq().if();
-    f.get(to).get(value).get(length).memoryFill();
-    f.else().get(to).get(length).add().set(end);
-    f.loop().get(to).get(value).memory(
-      size === 4 ? "i32.store" : size === 2 ? "i32.store16" : "i32.store8",
-    );
-    f.get(to).i32(size).add().tee(to).get(end).op("i32.lt_u").brIf(0).end().end();
+  const out = f.depth;
+  // No more than the budget is sure to pay.
+  x.budget().f.i32(CHUNK_BITS).shl().get(left).add().i32(1).sub().tee(elements);
+  f.i32(0).op("i32.le_s").brIf(f.depth - out, false);
+  f.get(count).get(elements).get(count).get(elements).ltU().select().set(elements);
+  const operand = (register: number, linear: number, segment: () => void, write: boolean): void => {
+    x.register(register, addressSize).f.set(linear);
+    if (flat && addressSize === 4) return;
+    if (!flat) {
+      f.get(elements).get(linear);
+      segment();
+    } else f.get(elements).get(linear).i32(segmentOffset(ES));
+    f.get(step).i32((write ? 2 : 1) | (addressSize === 2 ? 4 : 0));
+    f.call(elementsInSegment(x.runtime, size)).tee(elements).eqz().brIf(f.depth - out, false);
+    if (flat) return;
+    f.get(linear);
+    segment();
+    f.load(SEGMENT.BASE).add().set(linear);
+  };
+  if (reads) operand(ESI, source, () => x.recordSegment(), false);
+  const writes = kind === "move" || kind === "store";
+  if (uses) operand(EDI, target, () => f.i32(segmentOffset(ES)), writes);
+  if (kind === "store" || kind === "scan") x.register(EAX, size).f.set(value);
+  f.get(elements).get(source).get(target).get(step).get(value);
+  const whileEqual = compares && repeat === 0xf3 ? RUN.WHILE_EQUAL : 0;
+  f.i32((x.translated ? RUN.FILL : 0) | whileEqual);
+  f.call(stringRun(x.runtime, kind, size)).tee(done).eqz().brIf(f.depth - out, false);
+  const commit = (register: number): void => {
+    const next = x.local();
+    x.register(register).f.get(done).get(step).mul().add().set(next);
+    x.setRegister(register, next, addressSize);
+  };
+  if (reads) commit(ESI);
+  if (uses) commit(EDI);
+  f.get(count).get(done).sub().set(count);
+  x.setRegister(ECX, count, addressSize);
+  if (kind === "load") {
+    f.loadAt(RUN_LEFT).set(value);
+    x.setRegister(EAX, value, size);
   }
-  f.get(destination).get(length).add().set(destination);
-  x.setRegister(EDI, destination);
-  f.get(count).get(elements).sub().set(count);
-  x.setRegister(ECX, count);
+  const [ended, budget] = [x.local(), x.local()];
+  f.get(count).eqz();
+  if (compares) f.loadAt(RUN_LEFT).loadAt(RUN_RIGHT).op(repeat === 0xf3 ? "i32.ne" : "i32.eq").or();
+  f.set(ended);
   // Ends of chunks among these elements; the last element of all ends none.
-  f.get(elements).i32(CHUNK).get(left).sub().add().set(elements);
-  f.i32(0).loadAt(BUDGET).get(elements).get(count).eqz().sub().i32(CHUNK_BITS).shrU().sub();
-  f.store(BUDGET);
-  f.i32(CHUNK).get(elements).i32(CHUNK - 1).and().sub().set(left);
-  f.get(count).eqz().brIf(f.depth - again + 1).br(f.depth - again).end();
+  f.get(done).i32(CHUNK).get(left).sub().add().set(done);
+  x.budget().f.get(done).get(ended).sub().i32(CHUNK_BITS).shrU().sub().set(budget);
+  x.setBudget(budget);
+  f.i32(CHUNK).get(done).i32(CHUNK - 1).and().sub().set(left);
+  if (compares) {
+    f.get(ended).if();
+    const [a, b, difference] = [x.local(), x.local(), x.local()];
+    f.loadAt(RUN_LEFT).tee(a).loadAt(RUN_RIGHT).tee(b).sub().set(difference);
+    x.flagsSub(a, b, difference, size);
+    if (!x.translated) x.commitFlags();
+    f.br(f.depth - finished).end();
+  } else f.get(ended).brIf(f.depth - finished);
+  f.end();
 }
 
 /** Retires this much of the instruction and leaves with EIP on it. */
@@ -225,14 +260,14 @@ function suspend(x: Emitter): void {
 }
 
 export const strings: Readonly<Record<string, Semantics>> = {
-  movs1: string(move, true, false, "move"),
-  movs: string(move, false, false, "move"),
-  stos1: string(store, true, false, "store"),
-  stos: string(store, false, false, "store"),
-  lods1: string(load, true, false),
-  lods: string(load, false, false),
-  cmps1: string(compare, true, true),
-  cmps: string(compare, false, true),
-  scas1: string(scan, true, true),
-  scas: string(scan, false, true),
+  movs1: string(move, "move", true),
+  movs: string(move, "move", false),
+  stos1: string(store, "store", true),
+  stos: string(store, "store", false),
+  lods1: string(load, "load", true),
+  lods: string(load, "load", false),
+  cmps1: string(compare, "compare", true),
+  cmps: string(compare, "compare", false),
+  scas1: string(scan, "scan", true),
+  scas: string(scan, "scan", false),
 };
