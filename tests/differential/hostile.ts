@@ -16,6 +16,7 @@ import { SIMD_FLOAT } from "../../cpu/isa/simd_float.ts";
 import { INTEGER } from "../../cpu/isa/table.ts";
 import { X87 } from "../../cpu/isa/x87.ts";
 import { RAM_BASE } from "../../cpu/state/layout.ts";
+import { withMemory } from "../conformance/guest_memory.ts";
 import { type Pattern, pattern } from "./generate.ts";
 import { Random } from "./random.ts";
 
@@ -230,21 +231,12 @@ export class Guest {
 
   /** `translateAfter`: entries of a block until it is translated; 0: never. */
   constructor(translateAfter = 0) {
-    const { Memory } = WebAssembly;
-    const made: WebAssembly.Memory[] = [];
-    // The processor keeps its memory to itself.
-    WebAssembly.Memory = class extends Memory {
-      constructor(descriptor: WebAssembly.MemoryDescriptor) {
-        super(descriptor);
-        made.push(this);
-      }
+    const value = (size: number): number => {
+      this.#reads = (Math.imul(this.#reads, 1103515245) + 12345) >>> 0;
+      return size === 4 ? this.#reads : this.#reads >>> (32 - 8 * size);
     };
-    try {
-      const value = (size: number): number => {
-        this.#reads = (Math.imul(this.#reads, 1103515245) + 12345) >>> 0;
-        return size === 4 ? this.#reads : this.#reads >>> (32 - 8 * size);
-      };
-      this.cpu = new Cpu({
+    const { made, memory } = withMemory(() =>
+      new Cpu({
         ramBytes: RAM_BYTES,
         // All instructions that there are.
         model: "p4",
@@ -257,12 +249,9 @@ export class Guest {
           writeMemory: () => {},
           acknowledgeInterrupt: () => 0x20 + (value(1) & 15),
         },
-      });
-    } finally {
-      WebAssembly.Memory = Memory;
-    }
-    const memory = made.at(-1);
-    assert.ok(memory !== undefined && made.length === 1);
+      })
+    );
+    this.cpu = made;
     this.#bytes = new Uint8Array(memory.buffer);
     assert.ok(this.#bytes.length > RAM_BASE + RAM_BYTES, "there is room for a canary");
     for (const { start, end } of this.#canaries()) this.#bytes.fill(CANARY, start, end);
