@@ -13,6 +13,7 @@ import { type Handlers, RETURNED, SPECIAL } from "../execute/handlers.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
+import { WAY } from "./leave.ts";
 import { type Node, NONE, type Region } from "./region.ts";
 import {
   type Edges,
@@ -101,9 +102,12 @@ class RegionWriter {
     f.loadAt(L.MODE_WORD).set(this.#modeWord);
     this.#reload();
     const [entry] = this.#region.nodes;
+    const { leaving } = this.#state;
+    leaving.begin();
     this.#charge(entry as Node);
     this.#tree(entry as Node);
     f.op("unreachable");
+    leaving.end(this.#state, used, this.#module.imports);
     return f;
   }
 
@@ -284,10 +288,8 @@ class RegionWriter {
     const state = this.#state;
     const { f, budget } = state;
     f.get(budget).i32(node.length).sub().tee(budget).i32(0).ltS().if(undefined, false);
-    f.get(budget).i32(node.length).add().set(budget);
-    this.#emitter(NO_FORM, node.copy + L.BLOCK_BYTES, NOWHERE).spill();
-    f.i32(0).i32(node.copy).store(L.ENTRY_BLOCK).i32(0).i32(node.eip).store(L.EIP);
-    f.i32(0).i32(L.EXIT.BUDGET).store(L.EXIT_REASON).i32(0).return().end();
+    this.#emitter(NO_FORM, node.copy + L.BLOCK_BYTES, NOWHERE).leaveBy(WAY.BUDGET, node.copy);
+    f.end();
   }
 
   #edges(node: Node): Edges {

@@ -14,6 +14,7 @@ import type { Condition } from "../execute/form.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, type WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
+import { Leaving, type Way, WAY } from "./leave.ts";
 
 /** Registers by number: 0–7 general, then the two words of lazy flags. */
 export const FLAGS = 8;
@@ -21,7 +22,7 @@ const ALL_FLAGS = 0x300;
 const REGISTERS = 10;
 
 /** Operation whose flags have not been computed. Locals hold the operands. */
-interface PendingFlags {
+export interface PendingFlags {
   readonly kind: "add" | "sub" | "logic";
   readonly a: number;
   readonly b: number;
@@ -41,6 +42,8 @@ export class RegionState {
   /** Addresses of the TLB tables; they change only while other code runs. */
   readonly readTable: number;
   readonly writeTable: number;
+  /** The exit. */
+  readonly leaving: Leaving;
   /** Registers whose local is newer than memory, as bits. */
   dirty = 0;
   pending: PendingFlags | undefined = undefined;
@@ -69,6 +72,15 @@ export class RegionState {
     this.budget = f.local();
     this.readTable = f.local();
     this.writeTable = f.local();
+    this.leaving = new Leaving(f);
+  }
+
+  /** Pushes the sign-extended result of an operation. */
+  pushPendingResult({ result, size }: PendingFlags): void {
+    const { f } = this;
+    f.get(result);
+    if (size === 1) f.op("i32.extend8_s");
+    else if (size === 2) f.op("i32.extend16_s");
   }
 
   /** A local for the present instruction. */
@@ -172,7 +184,7 @@ export class RegionEmitter extends Emitter {
     }
     if (pending !== undefined) {
       f.i32(0);
-      this.#pendingResult(pending);
+      this.#state.pushPendingResult(pending);
       f.store(L.FLAGS_RESULT).i32(0);
       this.#pendingAux(pending);
       f.store(L.FLAGS_AUX);
@@ -194,12 +206,15 @@ export class RegionEmitter extends Emitter {
     this.f.get(value).set(this.#state.budget);
     return this;
   }
+  /** Leaves; what is in locals is in memory then. */
+  leaveBy(way: Way, at: number, link = 0): this {
+    this.#state.seen.bails = true;
+    this.#state.leaving.leave(this.#state, way, at, link);
+    return this;
+  }
   /** Leaves before this instruction: the interpreter does it. */
   override bail(): this {
-    this.#state.seen.bails = true;
-    this.spill();
-    this.f.i32(this.#at).return();
-    return this;
+    return this.leaveBy(WAY.INTERPRET, this.#at);
   }
   override fault(): this {
     return this.bail();
@@ -212,18 +227,14 @@ export class RegionEmitter extends Emitter {
     return this;
   }
   override exit(eip: number): this {
-    const { f } = this;
-    this.#state.seen.bails = true;
-    this.spill();
-    f.i32(0).get(eip).store(L.EIP).i32(0).i32(0).store(L.LINK_SLOT);
-    f.i32(0).i32(L.EXIT.DISPATCH).store(L.EXIT_REASON).i32(0).return();
-    return this;
+    this.f.get(eip);
+    this.#state.leaving.setTarget();
+    return this.leaveBy(WAY.DISPATCH, this.#at);
   }
   override next(): this {
     return this;
   }
   override branch(link: number, target: () => void): this {
-    const { f } = this;
     const { operation } = this.form;
     if (operation === "call" && !this.#edges.follow(link)) {
       this.#state.seen.bails = true;
@@ -232,12 +243,9 @@ export class RegionEmitter extends Emitter {
       return this;
     }
     if (operation === "call" || this.#edges.follow(link)) return this;
-    this.#state.seen.bails = true;
-    this.spill();
-    f.i32(this.#at + link);
     target();
-    f.i32(this.#at).call(this.#imports.follow).return();
-    return this;
+    this.#state.leaving.setTarget();
+    return this.leaveBy(WAY.FOLLOW, this.#at, link);
   }
   override jump(target: number): this {
     const { f } = this;
@@ -481,11 +489,6 @@ export class RegionEmitter extends Emitter {
 
   // ---- flags ------------------------------------------------------------------------------------
 
-  /** Pushes the sign-extended result of an operation. */
-  #pendingResult({ result, size }: PendingFlags): void {
-    this.f.get(result);
-    this.signExtend(size);
-  }
   /** Pushes AUX of an operation: see emit_flags.ts. */
   #pendingAux({ kind, a, b, result, size }: PendingFlags): void {
     const { f } = this;
@@ -526,7 +529,7 @@ export class RegionEmitter extends Emitter {
   storePendingFlags(): void {
     const { pending, registers } = this.#state;
     if (pending === undefined) return;
-    this.#pendingResult(pending);
+    this.#state.pushPendingResult(pending);
     this.f.set(registers[FLAGS] as number);
     this.#pendingAux(pending);
     this.f.set(registers[FLAGS + 1] as number);
@@ -563,7 +566,7 @@ export class RegionEmitter extends Emitter {
   protected override pushResult(): void {
     this.#state.seen.flagsRead = true;
     const { pending, registers } = this.#state;
-    if (pending !== undefined) this.#pendingResult(pending);
+    if (pending !== undefined) this.#state.pushPendingResult(pending);
     else {
       this.#state.used |= ALL_FLAGS;
       this.f.get(registers[FLAGS] as number);
@@ -601,18 +604,18 @@ export class RegionEmitter extends Emitter {
     const negate = (code & 1) !== 0;
     const even = code >> 1;
     if (even === 2) {
-      this.#pendingResult(pending);
+      this.#state.pushPendingResult(pending);
       if (negate) f.i32(0).ne();
       else f.eqz();
       return this;
     }
     if (even === 4 || (kind === "logic" && even === 6)) {
-      this.#pendingResult(pending);
+      this.#state.pushPendingResult(pending);
       f.i32(0).op(negate ? "i32.ge_s" : "i32.lt_s");
       return this;
     }
     if (kind === "logic" && even === 7) {
-      this.#pendingResult(pending);
+      this.#state.pushPendingResult(pending);
       f.i32(0).op(negate ? "i32.gt_s" : "i32.le_s");
       return this;
     }

@@ -1,0 +1,126 @@
+/**
+ * How a region leaves: each place that does says where it is in a few locals and goes to the one exit that
+ * all share, which puts registers and flags into memory and returns. Such places are many and rarely taken; with
+ * code of their own they were most of a region, for the optimising compiler too.
+ * @module
+ */
+import type { WasmFunction } from "../execute/wasm.ts";
+import * as L from "../state/layout.ts";
+import { FLAGS, type RegionRuntime, type RegionState } from "./region_emitter.ts";
+
+/** What happens when the state is in memory. */
+export const WAY = {
+  /** The interpreter executes the record `at`. */
+  INTERPRET: 0,
+  /** Along the link at `link` of the record `at` to EIP `target`. */
+  FOLLOW: 1,
+  /** The run loop goes on at EIP `target`. */
+  DISPATCH: 2,
+  /** There is no budget for the block whose copy is `at`. */
+  BUDGET: 3,
+} as const;
+export type Way = typeof WAY[keyof typeof WAY];
+
+/** Flags that have not been computed, as the shared exit is told: 0, or one of these and the shift to 32 bits. */
+const ADD = 1;
+const SUB = 2;
+const SHIFT_AT = 8;
+
+/** Locals and label of the shared exit of a region. */
+export class Leaving {
+  readonly #f: WasmFunction;
+  readonly #way: number;
+  readonly #at: number;
+  readonly #link: number;
+  readonly #target: number;
+  readonly #kind: number;
+  readonly #operands: readonly [number, number, number];
+  readonly #carries: number;
+  #depth = 0;
+
+  constructor(f: WasmFunction) {
+    this.#f = f;
+    [this.#way, this.#at, this.#link, this.#target] = [f.local(), f.local(), f.local(), f.local()];
+    [this.#kind, this.#carries] = [f.local(), f.local()];
+    this.#operands = [f.local(), f.local(), f.local()];
+  }
+
+  /** Opens the block behind which the exit is. */
+  begin(): void {
+    this.#f.block();
+    this.#depth = this.#f.depth;
+  }
+
+  /** Leaves, on a way that needs a target after this has been set with {@link setTarget}. */
+  leave(state: RegionState, way: Way, at: number, link = 0): void {
+    const f = this.#f;
+    f.i32(at).set(this.#at);
+    if (way !== WAY.INTERPRET) f.i32(way).set(this.#way);
+    if (way === WAY.FOLLOW) f.i32(at + link).set(this.#link);
+    const { pending, registers } = state;
+    if (pending?.kind === "logic") {
+      state.pushPendingResult(pending);
+      f.set(registers[FLAGS] as number).i32(0).set(registers[FLAGS + 1] as number);
+    } else if (pending !== undefined) {
+      const { kind, a, b, result, size } = pending;
+      f.get(a).set(this.#operands[0]).get(b).set(this.#operands[1]);
+      f.get(result).set(this.#operands[2]);
+      f.i32((kind === "add" ? ADD : SUB) | (32 - 8 * size) << SHIFT_AT).set(this.#kind);
+    }
+    f.br(f.depth - this.#depth);
+  }
+  /** Sets the target from the stack. */
+  setTarget(): void {
+    this.#f.set(this.#target);
+  }
+
+  /** Emits the exit. `used`: registers whose locals hold them, as bits. */
+  end(state: RegionState, used: number, imports: RegionRuntime): void {
+    const f = this.#f;
+    const { registers, budget } = state;
+    const [result, aux] = [registers[FLAGS] as number, registers[FLAGS + 1] as number];
+    f.end();
+    f.get(this.#kind).if();
+    this.#settle(result, aux);
+    f.end();
+    for (const [i, register] of registers.entries()) {
+      if (i < FLAGS && used & (1 << i)) f.i32(0).get(register).store(L.GPR + 4 * i);
+    }
+    f.i32(0).get(result).store(L.FLAGS_RESULT).i32(0).get(aux).store(L.FLAGS_AUX);
+    f.i32(0).get(budget).store(L.BUDGET);
+    const { depth } = f;
+    f.block().block().block().block().get(this.#way).brTable([0, 1, 2], 3).end();
+    f.get(this.#at).return();
+    f.end();
+    f.get(this.#link).get(this.#target).get(this.#at).call(imports.follow).return();
+    f.end();
+    f.i32(0).get(this.#target).store(L.EIP).i32(0).i32(0).store(L.LINK_SLOT);
+    f.i32(0).i32(L.EXIT.DISPATCH).store(L.EXIT_REASON).i32(0).return();
+    f.end();
+    if (f.depth !== depth) throw new Error("ways that do not end");
+    f.i32(0).get(budget).get(this.#at).load(L.BLOCK.LENGTH).add().store(L.BUDGET);
+    f.i32(0).get(this.#at).store(L.ENTRY_BLOCK);
+    f.i32(0).get(this.#at).load(L.BLOCK.EIP).store(L.EIP);
+    f.i32(0).i32(L.EXIT.BUDGET).store(L.EXIT_REASON).i32(0);
+  }
+  /** Computes what was pending: see emit_flags.ts. */
+  #settle(result: number, aux: number): void {
+    const f = this.#f;
+    const [a, b, r] = this.#operands;
+    const shift = (): void => void f.get(this.#kind).i32(SHIFT_AT).shrU();
+    f.get(this.#kind).i32(ADD).and().if();
+    f.get(a).get(b).and().get(a).get(b).or().get(r).i32(-1).xor().and().or().set(this.#carries);
+    f.else();
+    f.get(a).i32(-1).xor().get(b).and();
+    f.get(a).get(b).xor().i32(-1).xor().get(r).and().or().set(this.#carries);
+    f.end();
+    f.get(this.#carries);
+    shift();
+    f.shl().i32(0xc0000000 | 0).and().get(this.#carries).i32(8).and().or().set(aux);
+    f.get(r);
+    shift();
+    f.shl();
+    shift();
+    f.shrS().set(result);
+  }
+}
