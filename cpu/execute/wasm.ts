@@ -344,6 +344,13 @@ export class WasmFunction {
     unsigned(table, this.code);
     return this;
   }
+  /** A tail call of an entry of a table. */
+  returnCallIndirect(type: number, table = 0): this {
+    this.code.push(0x13);
+    unsigned(type, this.code);
+    unsigned(table, this.code);
+    return this;
+  }
   private hint(likely: boolean): void {
     this.hints.push(this.code.length, likely ? 1 : 0);
   }
@@ -358,6 +365,7 @@ export class WasmModule {
   readonly #tables: number[][] = [];
   readonly #exports: number[][] = [];
   readonly #elements: number[][] = [];
+  readonly #names: number[][] = [];
   #importedFunctions = 0;
 
   /** Index of a function type. */
@@ -439,6 +447,10 @@ export class WasmModule {
     unsigned(index, out);
     this.#exports.push(out);
   }
+  /** Names a function for debuggers and profilers; in the order of indices. */
+  nameFunction(index: number, name: string): void {
+    this.#names.push([...number(index), ...text(name)]);
+  }
   exportTable(name: string, index: number): void {
     const out = [...text(name), 1];
     unsigned(index, out);
@@ -485,6 +497,13 @@ export class WasmModule {
       append(out, custom);
     }
     section(out, 10, bodies);
+    if (this.#names.length > 0) {
+      const custom = text("name");
+      section(custom, 1, this.#names);
+      out.push(0);
+      unsigned(custom.length, out);
+      append(out, custom);
+    }
     return new Uint8Array(out);
   }
 }

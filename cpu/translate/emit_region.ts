@@ -13,7 +13,7 @@ import { type Handlers, RETURNED, SPECIAL } from "../execute/handlers.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
-import { WAY } from "./leave.ts";
+import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
 import { type Node, NONE, type Region } from "./region.ts";
 import {
   type Edges,
@@ -31,10 +31,6 @@ export interface RegionModule {
   readonly imports: RegionRuntime;
 }
 
-/** Parameter of a region: how deep calls may still nest. Its result is the next record, 0 or {@link RETURNED}. */
-const DEPTH = 0;
-/** Index of the table of regions; table 0 has the handlers. */
-const REGION_TABLE = 1;
 const ALL_REGISTERS = 0x3ff;
 const ALL_FLAGS = 0x300;
 
@@ -107,7 +103,7 @@ class RegionWriter {
     this.#charge(entry as Node);
     this.#tree(entry as Node);
     f.op("unreachable");
-    leaving.end(this.#state, used, this.#module.imports);
+    leaving.end(this.#state, used, this.#module.imports, this.#module.runtime.handlerType);
     return f;
   }
 
@@ -372,7 +368,9 @@ class RegionWriter {
       this.#goTo(node, next);
       f.end();
     }
-    f.loadAt(L.EIP).call(imports.jump).return();
+    const record = this.#state.take(I32);
+    f.loadAt(L.EIP).call(imports.jump).set(record);
+    goOnAt(f, record, this.#module.runtime.handlerType);
   }
 
   // ---- instructions -----------------------------------------------------------------------------

@@ -4,9 +4,23 @@
  * code of their own they were most of a region, for the optimising compiler too.
  * @module
  */
+import { SPECIAL } from "../execute/handlers.ts";
 import type { WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import { FLAGS, type RegionRuntime, type RegionState } from "./region_emitter.ts";
+
+/** Parameter of a region: how deep calls may still nest. Its result is the next record, 0 or `RETURNED`. */
+export const DEPTH = 0;
+/** Index of the table of regions; table 0 has the handlers. */
+export const REGION_TABLE = 1;
+
+/** Goes on at the record in a local, or (0) leaves: a region is called in place of this one. */
+export function goOnAt(f: WasmFunction, record: number, regionType: number): void {
+  f.get(record).if(undefined, true);
+  f.get(record).load(L.RECORD.HANDLER).i32(SPECIAL.REGION).eq().if(undefined, true);
+  f.get(DEPTH).get(record).load(L.RECORD.A).returnCallIndirect(regionType, REGION_TABLE);
+  f.end().end().get(record).return();
+}
 
 /** What happens when the state is in memory. */
 export const WAY = {
@@ -75,7 +89,7 @@ export class Leaving {
   }
 
   /** Emits the exit. `used`: registers whose locals hold them, as bits. */
-  end(state: RegionState, used: number, imports: RegionRuntime): void {
+  end(state: RegionState, used: number, imports: RegionRuntime, regionType: number): void {
     const f = this.#f;
     const { registers, budget } = state;
     const [result, aux] = [registers[FLAGS] as number, registers[FLAGS + 1] as number];
@@ -92,7 +106,8 @@ export class Leaving {
     f.block().block().block().block().get(this.#way).brTable([0, 1, 2], 3).end();
     f.get(this.#at).return();
     f.end();
-    f.get(this.#link).get(this.#target).get(this.#at).call(imports.follow).return();
+    f.get(this.#link).get(this.#target).get(this.#at).call(imports.follow).set(this.#at);
+    goOnAt(f, this.#at, regionType);
     f.end();
     f.i32(0).get(this.#target).store(L.EIP).i32(0).i32(0).store(L.LINK_SLOT);
     f.i32(0).i32(L.EXIT.DISPATCH).store(L.EXIT_REASON).i32(0).return();

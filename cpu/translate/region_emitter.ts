@@ -14,7 +14,7 @@ import type { Condition } from "../execute/form.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, type WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
-import { Leaving, type Way, WAY } from "./leave.ts";
+import { goOnAt, Leaving, type Way, WAY } from "./leave.ts";
 
 /** Registers by number: 0–7 general, then the two words of lazy flags. */
 export const FLAGS = 8;
@@ -262,7 +262,8 @@ export class RegionEmitter extends Emitter {
         break;
       default:
         this.spill();
-        f.get(target).call(this.#imports.jump).return();
+        f.get(target).call(this.#imports.jump).set(target);
+        goOnAt(f, target, this.runtime.handlerType);
     }
     return this;
   }

@@ -159,8 +159,11 @@ export class Translator {
     const type = shared.handlerType;
     module.importTable("table", this.#exports.handlers.length, type);
     module.importTable("regions", REGION_SLOTS, type);
-    for (const [index, { f }] of emitted.entries()) {
-      module.exportFunction(`r${index}`, module.add(type, f));
+    for (const [index, { f, region }] of emitted.entries()) {
+      const number = module.add(type, f);
+      module.exportFunction(`r${index}`, number);
+      const [first] = region.nodes;
+      module.nameFunction(number, `g${((first?.eip ?? 0) >>> 0).toString(16)}`);
     }
     const bytes = module.encode();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
