@@ -30,7 +30,14 @@ import {
 import * as L from "./state/layout.ts";
 import { attachTranslator, type Translator, type TranslatorStatistics } from "./translate/mod.ts";
 import { Registers } from "./state/registers.ts";
-import { type CpuModel, DEFAULT_MODEL, findModel, type Model, resetMsrs } from "./system/mod.ts";
+import {
+  type CpuModel,
+  DEFAULT_MODEL,
+  findModel,
+  type Model,
+  resetMsrs,
+  timeSemantics,
+} from "./system/mod.ts";
 
 const ASSISTS: Assists = {
   ...integerAssists,
@@ -53,7 +60,7 @@ function instructionSet({ name, features }: Model): { decoder: Decoder; handlers
     decoder = new Decoder(ROWS, (feature) => features.has(feature));
     decoders.set(name, decoder);
   }
-  handlers ??= new Handlers(decoder, integerSemantics, [
+  handlers ??= new Handlers(decoder, { ...integerSemantics, ...timeSemantics }, [
     fpuSemantics,
     simdSemantics,
     floatSemantics,

@@ -14,9 +14,13 @@ function generator(seed: number): () => number {
   };
 }
 
-function makeCpu(port: (port: number, value: number | undefined) => number = () => 0xff): Cpu {
+function makeCpu(
+  port: (port: number, value: number | undefined) => number = () => 0xff,
+  translateAfter = 0,
+): Cpu {
   return new Cpu({
     ramBytes: 1 << 20,
+    translateAfter,
     bus: {
       readPort: (at) => port(at, undefined),
       writePort: (at, _size, value) => void port(at, value),
@@ -136,3 +140,21 @@ function prepareTables(cpu: Cpu, random: () => number, paging: boolean): void {
   memory.write32(0x3000, 0x83);
   for (let i = 1; i < 64; i++) memory.write32(0x3000 + 4 * i, random() << 16 | random());
 }
+
+Deno.test("RDTSC counts instructions, in the interpreter, in regions, and where the run is cut", () => {
+  // again: rdtsc; sub esi, eax; stosd (the time); mov esi, eax; nop; dec ecx; jnz again; hlt
+  const code = [0x0f, 0x31, 0x29, 0xc6, 0xab, 0x89, 0xc6, 0x90, 0x49, 0x75, 0xf5, 0xf4];
+  const times = (translateAfter: number, step: number): number[] => {
+    const cpu = makeCpu(undefined, translateAfter);
+    cpu.memory.write(0x1000, new Uint8Array(code));
+    cpu.enterFlatProtectedMode({ eip: 0x1000, esp: 0x90000 });
+    cpu.registers.set("ecx", 200);
+    cpu.registers.set("edi", 0x20000);
+    while (cpu.run(step) === "limit");
+    return Array.from({ length: 200 }, (_, i) => cpu.memory.read32(0x20000 + 4 * i));
+  };
+  const expected = Array.from({ length: 200 }, (_, i) => 7 * i);
+  for (const translateAfter of [0, 1, 20]) {
+    for (const step of [1, 3, 1e6]) assert.deepEqual(times(translateAfter, step), expected);
+  }
+});

@@ -84,6 +84,11 @@ export class OperandEmitter {
     this.f.get(0);
     return this;
   }
+  /** Pushes the number of instructions from this one to the end of its block. */
+  remaining(): this {
+    this.f.get(0).memory("i32.load8_u", RECORD.REMAINING);
+    return this;
+  }
   /** Pushes EIP of the next instruction (not yet cut to 16 bits). */
   nextEip(): this {
     this.field(RECORD.EIP);

@@ -464,6 +464,9 @@ export class Engine implements CodeCache {
     const { i32 } = core;
     i32[L.BUDGET >> 2] = budget;
     i32[L.BUDGET_START >> 2] = budget;
+    const ticks = (core.bus.timestamp?.() ?? this.#retired) + budget;
+    i32[L.TSC_BASE >> 2] = ticks | 0;
+    i32[(L.TSC_BASE >> 2) + 1] = Math.floor(ticks / 0x1_0000_0000);
     // A branch that ended the last stretch may have been followed by an interrupt: its target is another block.
     i32[L.LINK_SLOT >> 2] = 0;
     let faulted = false;

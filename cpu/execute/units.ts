@@ -21,7 +21,7 @@ export interface Bus {
    * has neither the CPUID feature nor the MSR.
    */
   apicBase?(value: number): void;
-  /** Time stamp counter's source; default: retired instructions. */
+  /** Time stamp counter's source, by one an instruction while code runs; default: retired instructions. */
   timestamp?(): number;
   /** The FERR# pin goes active (CR0.NE is 0): a PC raises IRQ 13. */
   coprocessorError?(): void;

@@ -75,6 +75,9 @@ export const BUDGET_START = 0x78;
 /** The block whose entry did not happen, for the exits `budget` and `dead`. */
 export const ENTRY_BLOCK = 0x7c;
 
+/** i64: what the time stamp counter's source shows is this less BUDGET and the REMAINING of the running record. */
+export const TSC_BASE = 0x88;
+
 /** Bits of EFLAGS that the processor has; all others stay 0. */
 export const EFLAGS_EXISTING = 0x80;
 /**

@@ -20,6 +20,7 @@ export {
   modelHas,
   MODELS,
 } from "./models.ts";
+export { timeSemantics } from "./time.ts";
 export { resetMsrs } from "./msr.ts";
 export { writeCr0, writeCr3, writeCr4 } from "./control.ts";
 

@@ -40,7 +40,7 @@ const INLINE: ReadonlySet<string> = new Set(
     "rol ror rcl rcr shl shr sar shld shrd bt bts btr btc bsf bsr bswap " +
     "mov movzx movsx lea xchg cbw cwd xlat salc lahf sahf clc stc cmc cld std cli nop " +
     "jmp jmpE call callE ret loop loope loopne jcxz push pop popE pusha popa pushSegment leave pushf sti " +
-    "movs movs1 stos stos1 lods lods1 cmps cmps1 scas scas1 " +
+    "rdtsc movs movs1 stos stos1 lods lods1 cmps cmps1 scas scas1 " +
     Array.from({ length: 16 }, (_, i) => `j.${i} cmov.${i} set.${i}`).join(" ")).split(" "),
 );
 

@@ -14,7 +14,7 @@ import type { Condition } from "../execute/form.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, type WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
-import { goOnAt, Leaving, type Way, WAY } from "./leave.ts";
+import { goOnAt, Leaving, WAY, type Way } from "./leave.ts";
 
 /** Registers by number: 0–7 general, then the two words of lazy flags. */
 export const FLAGS = 8;
@@ -279,6 +279,10 @@ export class RegionEmitter extends Emitter {
   }
   override record(): this {
     this.f.i32(this.#at);
+    return this;
+  }
+  override remaining(): this {
+    this.f.i32(this.#view.getUint8(this.#at + L.RECORD.REMAINING));
     return this;
   }
   override nextEip(): this {
