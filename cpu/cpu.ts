@@ -154,6 +154,7 @@ export class Cpu {
       number,
     ];
     i32[L.MODE_WORD >> 2] = epoch;
+    i32[(L.NO_BLOCK + L.BLOCK.TLB_WORD) >> 2] = L.TLB_NEVER;
     i32[L.EFLAGS_EXISTING >> 2] = core.model.eflags;
     core.eflags = 2;
     i32[L.EIP >> 2] = 0xfff0;

@@ -1,9 +1,9 @@
 /**
- * Finding the block at EIP: code TLB, block hash, decoder; and the links between blocks.
+ * Finding the block at EIP: TLB, block hash, decoder; and the links between blocks.
  *
  * A link within one linear page of flat code stays true as long as both blocks live. A link to another page
- * holds while the mode word is the one under which the target's address was last translated. Everything else
- * goes through the jump cache, whose keys hold the mode word: mode bits and the epoch of code mappings.
+ * holds while the read TLB maps the target's page to where the target was decoded: address spaces that share code
+ * share its links. Everything else goes through the jump cache, whose entries are checked in the same way.
  * @module
  */
 import * as L from "../state/layout.ts";
@@ -14,7 +14,6 @@ import type { BlockTranslator } from "./translate_block.ts";
 
 /** Where blocks that must not be kept are decoded: behind the arena's last block. */
 const UNCACHED: number = L.ARENA_END - BLOCK_ROOM;
-const CODE_TLB = 1024;
 
 export class CodeFinder {
   readonly #core: Core;
@@ -22,11 +21,6 @@ export class CodeFinder {
   readonly #translator: BlockTranslator;
   /** Drops all blocks. */
   readonly #flush: () => void;
-  /** Direct-mapped cache of linear → physical code pages, valid for one epoch and mode. */
-  readonly #codeLinear = new Int32Array(CODE_TLB).fill(-1);
-  readonly #codeMode = new Int32Array(CODE_TLB);
-  readonly #codePhysical = new Int32Array(CODE_TLB);
-
   constructor(core: Core, blocks: Blocks, translator: BlockTranslator, flush: () => void) {
     this.#core = core;
     this.#blocks = blocks;
@@ -42,19 +36,10 @@ export class CodeFinder {
     const word = i32[L.MODE_WORD >> 2] as number;
     const mode = word & L.MODE_MASK;
     const flat = (mode & L.MODE.FLAT_CODE) !== 0;
+    i32[L.SECOND_CHECKED >> 2] = 0;
     if (!flat && (eip >>> 0) > core.segmentLimit(L.CS)) core.raise(13, 0);
     const linear = flat ? eip : (core.segmentBase(L.CS) + eip) | 0;
-    const page = linear >>> 12;
-    const slot = page & (CODE_TLB - 1);
-    let physical;
-    if (this.#codeLinear[slot] === page && this.#codeMode[slot] === word) {
-      physical = (this.#codePhysical[slot] as number) | (linear & 0xfff);
-    } else {
-      physical = core.memory.translateCode(linear);
-      this.#codeLinear[slot] = page;
-      this.#codeMode[slot] = word;
-      this.#codePhysical[slot] = physical & ~0xfff;
-    }
+    const physical = this.#physical(linear);
     let block = this.#blocks.find(physical, eip, mode);
     if (block !== 0 && !this.#stillValid(block, linear, flat)) block = 0;
     if (block === 0) {
@@ -62,6 +47,7 @@ export class CodeFinder {
         // What is on the bus may change without a trace, so it is decoded each time.
         this.#translator.translate(UNCACHED, eip, physical, mode);
         i32[(UNCACHED + L.BLOCK.COUNT) >> 2] = 0;
+        if (i32[(UNCACHED + L.BLOCK.SECOND) >> 2] !== -1) this.#checked(UNCACHED, linear);
         return UNCACHED;
       }
       block = this.#blocks.reserve();
@@ -71,13 +57,44 @@ export class CodeFinder {
       }
       this.#blocks.commit(block, this.#translator.translate(block, eip, physical, mode));
     }
-    i32[(block + L.BLOCK.EPOCH) >> 2] = word;
+    const page = this.#pageWord(linear, physical);
+    i32[(block + L.BLOCK.TLB_WORD) >> 2] = page;
+    i32[(block + L.BLOCK.TLB_AT) >> 2] = tableOffset(linear);
+    if (i32[(block + L.BLOCK.SECOND) >> 2] !== -1) this.#checked(block, linear);
     const entry = (L.JUMP_CACHE +
       (((eip << 4) ^ (eip >>> 8)) & (((1 << L.JUMP_CACHE_BITS) - 1) << 4))) >> 2;
     i32[entry] = eip;
     i32[entry + 1] = word;
     i32[entry + 2] = block;
+    i32[entry + 3] = page;
     return block;
+  }
+  /** Physical address of code: what is in the TLB as readable may be executed. */
+  #physical(linear: number): number {
+    const { i32, memory, ramBytes } = this.#core;
+    const word = i32[((i32[L.TLB_READ >> 2] as number) + tableOffset(linear)) >> 2] as number;
+    if (word !== 0) {
+      const physical = ((linear + word - L.TLB_DIRECT) >>> 0) - L.RAM_BASE;
+      if (physical < ramBytes) return physical;
+    }
+    return memory.translateCode(linear);
+  }
+  /** The word of the read TLB that maps a linear page to a physical one, which is not on the bus. */
+  #pageWord(linear: number, physical: number): number {
+    const host = this.#core.memory.hostOf(physical & ~0xfff);
+    return ((host - (linear & ~0xfff)) | 0) + L.TLB_DIRECT;
+  }
+  /** The second page of a block has just been looked up: says so to the block's first record. */
+  #checked(block: number, linear: number): void {
+    const { i32 } = this.#core;
+    const record = block + L.BLOCK_BYTES;
+    const second = ((linear & ~0xfff) + 0x1000) | 0;
+    i32[(record + L.RECORD.A) >> 2] = tableOffset(second);
+    i32[(record + L.RECORD.B) >> 2] = this.#pageWord(
+      second,
+      i32[(block + L.BLOCK.SECOND) >> 2] as number,
+    );
+    i32[L.SECOND_CHECKED >> 2] = record;
   }
   /** A cached block across two pages needs the same second page; in non-flat code also the limit. */
   #stillValid(block: number, linear: number, flat: boolean): boolean {
@@ -119,7 +136,12 @@ export class CodeFinder {
   }
 }
 
-/** Puts a block into the link word of a record; from another page with a check of the epoch. */
+/** Where the word of a linear address is in a TLB table, in bytes. */
+function tableOffset(linear: number): number {
+  return (linear >>> 10) & 0x3ffffc;
+}
+
+/** Puts a block into the link word of a record; from another page with a check of the mapping. */
 export function linkBranch({ i32 }: Core, link: number, block: number): void {
   const record = link & ~(L.RECORD_BYTES - 1);
   const from = i32[(record + L.RECORD.EIP) >> 2] as number;

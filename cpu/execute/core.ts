@@ -129,11 +129,7 @@ export class Core {
     this.bus = bus;
     this.extendedAddresses = (this.model.cpuidFeatures & CPUID_PSE36) !== 0;
     this.i32[L.EFLAGS_EXISTING >> 2] = this.model.eflags;
-    this.i32.fill(
-      L.TLB_MISS,
-      L.TLB_READ_SUPERVISOR >> 2,
-      (L.TLB_WRITE_USER + L.TLB_BYTES) >> 2,
-    );
+    this.i32[(L.NO_BLOCK + L.BLOCK.TLB_WORD) >> 2] = L.TLB_NEVER;
   }
 
   // ---- registers --------------------------------------------------------------------------------
@@ -298,15 +294,14 @@ export class Core {
       this.missAlways();
       return;
     }
-    this.i32[L.TLB_READ >> 2] = user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR;
-    this.i32[L.TLB_WRITE >> 2] = user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR;
+    const { i32 } = this;
+    const space = i32[L.TLB_SPACE >> 2] as number;
+    i32[L.TLB_READ >> 2] = space + (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR);
+    i32[L.TLB_WRITE >> 2] = space + (user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR);
   }
   /** Points the handlers at a table without entries: every access takes the slow path. */
   missAlways(): void {
     const { i32 } = this;
-    if (i32[L.TLB_TRACE >> 2] !== L.TLB_MISS) {
-      i32.fill(L.TLB_MISS, L.TLB_TRACE >> 2, (L.TLB_TRACE + L.TLB_BYTES) >> 2);
-    }
     i32[L.TLB_READ >> 2] = L.TLB_TRACE;
     i32[L.TLB_WRITE >> 2] = L.TLB_TRACE;
   }
@@ -315,7 +310,7 @@ export class Core {
     return this.i32[at + 1] === 0 && this.i32[at + 4] === 0 && this.i32[at + 5] === -1 &&
       this.i32[at + 6] === access;
   }
-  /** Linear → physical mappings of code may have changed: CR3, CR0.PG, CR4, INVLPG. */
+  /** An EIP may be another place from now on: base or limit of code that is not flat changed. */
   codeMappingChanged(): void {
     const word = (this.i32[L.MODE_WORD >> 2] as number) + L.EPOCH;
     this.i32[L.MODE_WORD >> 2] = word;
@@ -339,7 +334,7 @@ export class Core {
 
   // ---- code cache, for MemoryUnit ---------------------------------------------------------------
 
-  /** True when the physical page (address / 4096) holds decoded code: no write TLB entry for it. */
+  /** True when the physical page (address / 4096) holds decoded code: stores to it are seen. */
   hasCode(physicalPage: number): boolean {
     return this.code.hasCode(physicalPage);
   }

@@ -19,7 +19,6 @@ import {
   EXIT_REASON,
   LINK_CHECKED,
   LINK_SLOT,
-  MODE_WORD,
   RECORD_BYTES,
   SEGMENT,
   segmentOffset,
@@ -116,8 +115,9 @@ export class Emitter extends FlagsEmitter {
     const block = this.local();
     this.field(link);
     f.tee(block).i32(LINK_CHECKED).and().if();
-    f.get(block).i32(LINK_CHECKED).sub().tee(block).load(BLOCK.EPOCH).loadAt(MODE_WORD).ne();
-    f.if(undefined, false);
+    f.get(block).i32(LINK_CHECKED).sub().set(block);
+    this.runtime.mapped(f, block);
+    f.eqz().if(undefined, false);
     target();
     this.record();
     f.i32(link).add();

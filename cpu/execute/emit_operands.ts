@@ -11,6 +11,7 @@ import {
   segmentOffset,
   SEGMENTS,
   SS,
+  TLB_DIRECT,
   TLB_READ,
   TLB_WRITE,
 } from "../state/layout.ts";
@@ -382,7 +383,8 @@ export class OperandEmitter {
   /** Loads the TLB entry; pushes non-zero when the fast path does not apply. */
   protected lookup(table: number, linear: number, size: Size | 8 | 16, entry: number): void {
     const f = this.f;
-    f.loadAt(table).get(linear).i32(10).shrU().i32(0x3ffffc).and().add().load().tee(entry);
+    f.loadAt(table).get(linear).i32(10).shrU().i32(0x3ffffc).and().add().load();
+    f.i32(TLB_DIRECT).sub().tee(entry);
     if (size > 1) f.get(linear).or();
     f.i32(size > 1 ? size - 1 : 1).and();
   }

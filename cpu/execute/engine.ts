@@ -164,22 +164,10 @@ export class Engine implements CodeCache {
   #fill(linear: number, size: number, write: number): number {
     const core = this.#core;
     const { i32, memory } = core;
-    const table = i32[(write === 0 ? L.TLB_READ : L.TLB_WRITE) >> 2] as number;
     // Accesses that somebody watches, and those across pages, are the interpreter's.
-    if ((linear & 0xfff) + size > 0x1000 || table === L.TLB_TRACE) return 0;
+    if ((linear & 0xfff) + size > 0x1000 || i32[L.TLB_READ >> 2] === L.TLB_TRACE) return 0;
     if (i32[L.WATCHING >> 2] !== 0) return 0;
-    const physical = memory.probe(linear);
-    // What is on the bus is not touched here; a fault is the interpreter's to raise.
-    if (physical === -1 || memory.hostOf(physical) === 0) return 0;
-    try {
-      if (write === 0) memory.slowRead(linear, 1);
-      else memory.probeWrite(linear, 1);
-    } catch (error) {
-      if (error === core.fault) return 0;
-      throw error;
-    }
-    const entry = i32[(table >> 2) + (linear >>> 12)] as number;
-    return entry & L.TLB_MISS ? 0 : (linear + entry) | 0;
+    return memory.fill(linear, size, write !== 0);
   }
   /** From now on blocks are counted, and given to the translator after `threshold` entries. */
   translateWith(translator: CodeTranslator, threshold: number): void {

@@ -13,7 +13,6 @@
  */
 import type { Decoder, Entry, Instruction } from "../isa/decode.ts";
 import {
-  BLOCK,
   BUDGET,
   CURRENT,
   EIP,
@@ -22,8 +21,9 @@ import {
   GPR,
   LINK_CHECKED,
   LINK_SLOT,
-  MODE_WORD,
   RECORD,
+  SECOND_CHECKED,
+  TLB_READ,
 } from "../state/layout.ts";
 import {
   Emitter,
@@ -57,8 +57,10 @@ export const SPECIAL = {
   TRACE_OFF: 8,
   /** Calls the region with number A. */
   REGION: 9,
+  /** Leaves unless the read TLB has word B at A, or the run loop has just looked: begins blocks across pages. */
+  SECOND: 10,
 } as const;
-const SPECIALS = 10;
+const SPECIALS = 11;
 /** Slots in the table of regions. */
 export const REGION_SLOTS = 0x4000;
 /** What a region returns when it executed a RET: EIP is in memory. No record has this address. */
@@ -416,8 +418,9 @@ function regionRuntime(runtime: Runtime): Record<string, number> {
   const follow = runtime.shared("follow", [I32, I32, I32], [I32], (f) => {
     const block = f.local();
     f.get(0).load().tee(block).i32(LINK_CHECKED).and().if();
-    f.get(block).i32(LINK_CHECKED).sub().tee(block).load(BLOCK.EPOCH).loadAt(MODE_WORD).ne();
-    f.if(undefined, false).get(1).get(0).get(2).call(runtime.branchUnlinked()).return();
+    f.get(block).i32(LINK_CHECKED).sub().set(block);
+    runtime.mapped(f, block);
+    f.eqz().if(undefined, false).get(1).get(0).get(2).call(runtime.branchUnlinked()).return();
     f.end().end();
     emitter(f).enter(block);
     f.op("unreachable");
@@ -543,6 +546,19 @@ function specialHandlers(runtime: Runtime): ((x: Emitter) => void)[] {
       x.jump(target).f.end();
       f.get(next);
       x.go();
+    },
+    (x) => {
+      const { f } = x;
+      f.loadAt(TLB_READ);
+      x.field(RECORD.A).f.add().load();
+      x.field(RECORD.B).f.ne().loadAt(SECOND_CHECKED);
+      x.record().f.ne().and().if(undefined, false);
+      f.i32(0).loadAt(BUDGET).get(0).memory("i32.load8_u", RECORD.REMAINING).add().store(BUDGET);
+      f.i32(0);
+      x.field(RECORD.EIP).f.store(EIP).i32(0).i32(0).store(LINK_SLOT);
+      f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON);
+      x.leave().f.end().i32(0).i32(0).store(SECOND_CHECKED);
+      x.next();
     },
   ];
 }

@@ -6,6 +6,8 @@
  * @module
  */
 import {
+  BLOCK,
+  CS,
   CURRENT,
   EIP,
   EXIT,
@@ -21,6 +23,7 @@ import {
   segmentOffset,
   SEGMENTS,
   SS,
+  TLB_DIRECT,
   TLB_READ,
   TLB_WRITE,
 } from "../state/layout.ts";
@@ -211,18 +214,22 @@ export class Runtime {
   probeWrite(): number {
     return this.shared("probeWrite", [I32, I32, I32], [], (f) => {
       const entry = f.local();
-      f.loadAt(TLB_WRITE).get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().set(entry);
+      f.loadAt(TLB_WRITE).get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().i32(TLB_DIRECT)
+        .sub().set(entry);
       f.get(0).i32(0xfff).and().get(1).add().i32(0x1000).op("i32.le_u").get(entry).i32(1).and();
       f.eqz().and().if().return().end();
       f.i32(0).get(2).store(CURRENT).get(0).get(1).call(this.#probeWrite);
     });
   }
-  /** (linear, size, plus 256 for a write) → host address, or 0 where the interpreter must do the access. */
+  /**
+   * (linear, size, plus 256 for a write; 256 alone for writes anywhere in the page) → host address, or 0 where the
+   * interpreter must do the access.
+   */
   ready(): number {
     return this.shared("ready", [I32, I32], [I32], (f) => {
       const [entry, size] = [f.local(), f.local()];
       f.loadAt(TLB_WRITE).loadAt(TLB_READ).get(1).i32(0x100).and().select();
-      f.get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().set(entry);
+      f.get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().i32(TLB_DIRECT).sub().set(entry);
       f.get(1).i32(0xff).and().set(size);
       f.get(entry).i32(1).and().eqz();
       f.get(0).i32(0xfff).and().get(size).add().i32(0x1000).op("i32.le_u").and().if();
@@ -293,7 +300,15 @@ export class Runtime {
     f.get(target).i32(4).shl().get(target).i32(8).shrU().xor().i32(mask).and().i32(JUMP_CACHE)
       .add();
     f.tee(entry).load().get(target).xor();
-    f.get(entry).load(4).loadAt(MODE_WORD).xor().or().eqz();
+    f.get(entry).load(4).loadAt(MODE_WORD).xor().or();
+    f.get(entry).load(12).loadAt(TLB_READ).get(target);
+    f.loadAt(segmentOffset(CS) + SEGMENT.BASE).add().i32(10).shrU().i32(0x3ffffc).and().add();
+    f.load().xor().or().eqz();
+  }
+  /** Pushes whether the page of the block in a local is mapped where the block was decoded. */
+  mapped(f: WasmFunction, block: number): void {
+    f.loadAt(TLB_READ).get(block).load(BLOCK.TLB_AT).add().load();
+    f.get(block).load(BLOCK.TLB_WORD).eq();
   }
   /** Pushes 0xffff or −1 by the size of the stack. */
   stackMask(f: WasmFunction): void {
@@ -317,6 +332,6 @@ function recordSegment(f: WasmFunction): void {
 
 /** Pushes whether an access of `size` at local 0 hits the TLB and stays in its page. */
 function hitInPage(f: WasmFunction, table: number, size: number, entry: number): void {
-  f.loadAt(table).get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().tee(entry).i32(1).and();
-  f.eqz().get(0).i32(0xfff).and().i32(0x1000 - size).op("i32.le_u").and();
+  f.loadAt(table).get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().i32(TLB_DIRECT).sub();
+  f.tee(entry).i32(1).and().eqz().get(0).i32(0xfff).and().i32(0x1000 - size).op("i32.le_u").and();
 }

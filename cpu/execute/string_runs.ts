@@ -107,7 +107,8 @@ function byteAt(runtime: Runtime): number {
   return runtime.shared("byteAt", [I32, I32, I32], [I32], (f) => {
     const entry = f.local();
     f.loadAt(L.TLB_WRITE).loadAt(L.TLB_READ).get(1).select();
-    f.get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().tee(entry).i32(1).and().if();
+    f.get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().i32(L.TLB_DIRECT).sub().tee(entry);
+    f.i32(1).and().if();
     f.get(2).i32(RUN.FILL).and().eqz().if().i32(0).return().end();
     f.get(0).i32(1).get(1).or().call(runtime.ready()).return().end();
     f.get(0).get(entry).add();
@@ -199,10 +200,11 @@ class RunWriter {
   #lookup(address: number, place: number, write: boolean): void {
     const f = this.#f;
     f.loadAt(write ? L.TLB_WRITE : L.TLB_READ).get(address).i32(10).shrU().i32(0x3ffffc).and();
-    f.add().load().tee(place).i32(1).and().if(I32, false);
+    f.add().load().i32(L.TLB_DIRECT).sub().tee(place).i32(1).and().if(I32, false);
     f.get(OPTIONS).i32(RUN.FILL).and().eqz().if();
     this.#leave();
-    f.end().get(address).i32(write ? 0x101 : 1).call(this.#runtime.ready()).tee(place).eqz().if();
+    // Stores of 0 bytes: how many of the page's it will be is not known.
+    f.end().get(address).i32(write ? 0x100 : 1).call(this.#runtime.ready()).tee(place).eqz().if();
     this.#leave();
     f.end().get(place).else().get(address).get(place).add().end().set(place);
   }

@@ -139,11 +139,11 @@ function flatMemory(core: Core): MemoryUnit {
     const page = linear >>> 12;
     if (linear >>> 0 >= 0x80000) core.raisePageFault(linear, write ? 2 : 0);
     for (const table of [L.TLB_READ_SUPERVISOR, L.TLB_READ_USER]) {
-      core.i32[(table >> 2) + page] = L.RAM_BASE;
+      core.i32[(table >> 2) + page] = L.RAM_BASE | L.TLB_DIRECT;
     }
     if (!core.hasCode(page)) {
       for (const table of [L.TLB_WRITE_SUPERVISOR, L.TLB_WRITE_USER]) {
-        core.i32[(table >> 2) + page] = L.RAM_BASE;
+        core.i32[(table >> 2) + page] = L.RAM_BASE | L.TLB_DIRECT;
       }
     }
     return L.RAM_BASE + (linear >>> 0);
@@ -186,8 +186,8 @@ function flatMemory(core: Core): MemoryUnit {
     },
     probe: (linear) => linear,
     protectCode(physical) {
-      core.i32[(L.TLB_WRITE_SUPERVISOR >> 2) + (physical >>> 12)] = L.TLB_MISS;
-      core.i32[(L.TLB_WRITE_USER >> 2) + (physical >>> 12)] = L.TLB_MISS;
+      core.i32[(L.TLB_WRITE_SUPERVISOR >> 2) + (physical >>> 12)] = 0;
+      core.i32[(L.TLB_WRITE_USER >> 2) + (physical >>> 12)] = 0;
     },
     isRam: () => true,
     hostOf: (physical) => L.RAM_BASE + physical,
@@ -195,7 +195,8 @@ function flatMemory(core: Core): MemoryUnit {
     loadPointers: () => {},
     readPhysical8: (physical) => core.u8[L.RAM_BASE + physical] as number,
     flush() {},
-    flushLocal() {},
+    fill: () => 0,
+    switchSpace() {},
     invalidate() {},
   };
   return unit;

@@ -200,6 +200,14 @@ export class BlockTranslator {
     i32[header + (L.BLOCK.COUNT >> 2)] = this.hotAfter;
     const hooks = this.#instrumentation(list, where);
     let record = block + L.BLOCK_BYTES;
+    if (second !== -1) {
+      // Before all else, hooks too: where the second page is now. The finder fills in A and B.
+      i32.fill(0, record >> 2, (record + L.RECORD_BYTES) >> 2);
+      i32[record >> 2] = SPECIAL.SECOND;
+      i32[(record + L.RECORD.EIP) >> 2] = eip;
+      u8[record + L.RECORD.REMAINING] = count;
+      record += L.RECORD_BYTES;
+    }
     let ends = false;
     let total = 0;
     for (let i = 0; i < count; i++) {

@@ -67,9 +67,9 @@ export interface PhysicalMemory {
  * Paging, TLB and physical memory. Made by `createMemoryUnit(core)` in `cpu/memory/mod.ts`.
  *
  * The Wasm fast path looks a linear address up in the table at TLB_READ / TLB_WRITE (state words that
- * `Core.updateMode` points at the user's or the supervisor's table by CPL). A hit needs no call. The
- * unit fills and clears the tables; it leaves out of the write tables pages that are read-only, not
- * dirty, not RAM, or hold decoded code (`core.hasCode`).
+ * `Core.updateMode` points at the user's or the supervisor's table of the present address space by CPL). A hit needs
+ * no call. The unit fills and clears the tables; it leaves out of the write tables pages that are read-only, not
+ * dirty or not RAM, and marks those that hold decoded code (`core.hasCode`) or page tables.
  */
 export interface MemoryUnit {
   readonly physical: PhysicalMemory;
@@ -105,10 +105,15 @@ export interface MemoryUnit {
   readPhysical8(physical: number): number;
   /** Loads PAE's four pointers from the table that CR3 would name; #GP(0) for reserved bits. */
   loadPointers(cr3: number): void;
-  /** Empties the TLB: paging switched. */
+  /**
+   * For translated code, at the current CPL: fills the TLB and returns the host address of an access of `size` bytes
+   * in one page (if `write`, a store follows at once; of 0 bytes: stores anywhere in the page), or 0 where the interpreter must do it: bus, code, fault.
+   */
+  fill(linear: number, size: number, write: boolean): number;
+  /** Empties the TLB of all address spaces: the rules of translation changed (CR0, CR4, A20, the memory map). */
   flush(): void;
-  /** Empties the TLB but for global pages: CR3 loaded. */
-  flushLocal(): void;
+  /** CR3 or PAE's pointers were loaded: their address space is the present one. */
+  switchSpace(): void;
   /** INVLPG. */
   invalidate(linear: number): void;
 }

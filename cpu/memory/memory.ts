@@ -2,10 +2,11 @@
  * The memory unit: the TLB that Wasm reads, and the slow paths behind it.
  *
  * A TLB word is the addend from a linear address to its place in linear memory (layout.ts). Pages that need
- * a look at each access have no word: bus pages in both tables; clean, read-only and code-bearing pages in
- * the write tables. Filled pages are kept in a list, so that a flush costs what was used.
+ * a look at each access have no word: bus pages in both tables, clean and read-only pages in the write tables.
+ * Where stores are to be seen (code, page tables) the write word says so. Words are kept for several address
+ * spaces (spaces.ts), and only while a walk would give the same (page_tables.ts).
  * A write that crosses pages is checked in both before any byte is stored.
- * Sources: SDM vol. 3A §4.10 (TLB, global pages), §6.15 (#PF, #AC).
+ * Sources: SDM vol. 3A §4.10 (TLB), §6.15 (#PF, #AC).
  * @module
  */
 import { AC } from "../state/flags.ts";
@@ -13,29 +14,39 @@ import { VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import type { Core } from "../execute/core.ts";
 import type { MemoryUnit } from "../execute/units.ts";
-import { PageWalker } from "./paging.ts";
+import { directoryRole, leafRole, PageTables } from "./page_tables.ts";
+import { CR0_WP, CR4_PAE, PageWalker, WALKED } from "./paging.ts";
 import { PhysicalMemory } from "./physical.ts";
+import { AddressSpaces } from "./spaces.ts";
 
-/** Pages in the TLB before it is emptied as a whole. */
-const FILLED_MAX = 0x10000;
-/** Mark of a global page in the list; the page number is below. */
-const GLOBAL = 0x100000;
 const CR0_AM = 0x40000;
+/** Bits of a linear page that tell the entry of a table, and of all tables of a directory. */
+const ENTRY_BITS = 0x3ff;
+const ENTRY_BITS_PAE = 0x1ff;
+const DIRECTORY_BITS_PAE = 0x3ffff;
 
 export class Memory implements MemoryUnit {
   readonly physical: PhysicalMemory;
   readonly #core: Core;
   readonly #walker: PageWalker;
-  readonly #filled = new Int32Array(FILLED_MAX);
-  #filledCount = 0;
-  /** By 4 MiB of linear space: 1 when pieces of a large page may be in the TLB. */
-  readonly #large = new Uint8Array(1024);
-  /** By linear page: 1 when code was ever fetched from it, so that INVLPG of others leaves code alone. */
-  readonly #fetched = new Uint8Array(0x100000);
+  readonly #spaces: AddressSpaces;
+  readonly #tables: PageTables;
+  /** What the last walk's page gets; refilled. */
+  readonly #words = {
+    read: 0,
+    write: 0,
+    user: false,
+    supervisorWrites: false,
+    userWrites: false,
+    large: false,
+    seen: false,
+  };
 
   constructor(core: Core) {
     this.#core = core;
-    this.physical = new PhysicalMemory(core);
+    this.#spaces = new AddressSpaces(core);
+    this.#tables = new PageTables(core, this.#spaces);
+    this.physical = new PhysicalMemory(core, this.#tables);
     this.physical.onMapChange = () => this.flush();
     this.#walker = new PageWalker(core, this.physical);
   }
@@ -46,8 +57,7 @@ export class Memory implements MemoryUnit {
     const core = this.#core;
     const user = core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
-    const table = (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR) >> 2;
-    const value = this.#read(linear, size, user, table);
+    const value = this.#read(linear, size, user);
     if (core.debug.watching !== 0) core.debug.access(linear, size, false);
     return value;
   }
@@ -61,25 +71,24 @@ export class Memory implements MemoryUnit {
   slowReadForWrite(linear: number, size: 1 | 2 | 4): number {
     const user = this.#core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
-    this.#probe(linear, size, user, true, writeTable(user));
-    return this.#read(linear, size, user, (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR) >> 2);
+    this.#probe(linear, size, user, true);
+    return this.#read(linear, size, user);
   }
   probeRead(linear: number, size: number): void {
     const user = this.#core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
-    const table = (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR) >> 2;
-    this.#probe(linear, size, user, false, table);
+    this.#probe(linear, size, user, false);
   }
   probeWrite(linear: number, size: number): void {
     const user = this.#core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
-    this.#probe(linear, size, user, true, writeTable(user));
+    this.#probe(linear, size, user, true);
   }
 
   // ---- implicit supervisor accesses -----------------------------------------------------------------
 
   readSystem(linear: number, size: 1 | 2 | 4): number {
-    return this.#read(linear, size, false, L.TLB_READ_SUPERVISOR >> 2);
+    return this.#read(linear, size, false);
   }
   writeSystem(linear: number, size: 1 | 2 | 4, value: number): void {
     this.#write(linear, size, value, false);
@@ -88,11 +97,38 @@ export class Memory implements MemoryUnit {
   // ---- code and debuggers ---------------------------------------------------------------------------
 
   translateCode(linear: number): number {
-    this.#walker.walk(linear, false, this.#core.cpl === 3);
-    this.#fetched[linear >>> 12] = 1;
-    // Of a large page, any piece may be named by INVLPG.
-    if (this.#walker.result.large) this.#large[linear >>> 22] = 1;
-    return (this.#walker.result.page | (linear & 0xfff)) >>> 0;
+    return this.#translate(linear, false, this.#core.cpl === 3);
+  }
+  fill(linear: number, size: number, write: boolean): number {
+    const core = this.#core;
+    const { i32 } = core;
+    const user = core.cpl === 3;
+    const at = ((i32[L.TLB_SPACE >> 2] as number) >> 2) + (linear >>> 12) +
+      (write ? writeTable(user) : readTable(user));
+    let word = i32[at] as number;
+    if (word === 0) {
+      if (this.#walker.tryWalk(linear, write, user) !== WALKED) return 0;
+      this.#fill(linear >>> 12);
+      word = i32[at] as number;
+    }
+    if ((word & L.TLB_SEEN) !== 0 && !this.#beforeStore(linear, word, size)) return 0;
+    return word === 0 ? 0 : (linear + (word & ~0xfff)) | 0;
+  }
+  /** Before a store to a page that is seen, inside the page. False: the page has code. */
+  #beforeStore(linear: number, word: number, size: number): boolean {
+    const core = this.#core;
+    const physical = ((linear + (word & ~0xfff)) >>> 0) - L.RAM_BASE;
+    const page = physical >>> 12;
+    if (core.hasCode(page)) return false;
+    if (this.#tables.has(page)) {
+      if (size > 0) {
+        this.#tables.change(physical, size);
+        return true;
+      }
+      this.#tables.giveUp(page);
+    }
+    this.#spaces.unsee(linear >>> 12, page);
+    return true;
   }
   probe(linear: number): number {
     return this.#walker.look(linear);
@@ -120,107 +156,81 @@ export class Memory implements MemoryUnit {
 
   // ---- TLB ------------------------------------------------------------------------------------------
 
-  /** Empties the TLB, global pages too: CR0, CR4 changed. */
   flush(): void {
-    for (let i = 0; i < this.#filledCount; i++) {
-      this.#clear((this.#filled[i] as number) & (GLOBAL - 1));
-    }
-    this.#filledCount = 0;
-    this.#large.fill(0);
-    this.#core.codeMappingChanged();
+    const core = this.#core;
+    this.#spaces.clearAll(core.i32[L.CR3 >> 2] as number);
+    core.updateTlbPointers();
   }
-  /** Empties the TLB but for global pages: CR3 loaded. */
-  flushLocal(): void {
-    const filled = this.#filled;
-    let kept = 0;
-    for (let i = 0; i < this.#filledCount; i++) {
-      const page = filled[i] as number;
-      if (page & GLOBAL) filled[kept++] = page;
-      else this.#clear(page);
-    }
-    this.#filledCount = kept;
-    this.#core.codeMappingChanged();
+  switchSpace(): void {
+    const core = this.#core;
+    // Without paging CR3 says nothing; when it is turned on, everything is forgotten.
+    if (core.cr0 >= 0) return;
+    this.#spaces.switchTo(core.i32[L.CR3 >> 2] as number, (core.cr4 & CR4_PAE) !== 0);
+    core.updateTlbPointers();
   }
-  /** INVLPG: forgets the page, also when it is global. */
   invalidate(linear: number): void {
-    // A large page is in the TLB as 4 KiB pieces, all of which INVLPG must remove.
-    const region = linear >>> 22;
-    if (this.#large[region] === 1) {
-      for (let i = 0; i < 1024; i++) this.#clear((region << 10) + i);
-      this.#large[region] = 0;
-      this.#core.codeMappingChanged();
-      return;
-    }
-    const page = linear >>> 12;
-    this.#clear(page);
-    if (this.#fetched[page] === 1) this.#core.codeMappingChanged();
+    this.#spaces.invalidate(linear >>> 12);
   }
   protectCode(physical: number): void {
-    const { i32 } = this.#core;
-    const target = this.physical.writable(physical & ~0xfff) | 0;
-    if (target === 0) return;
-    const supervisor = L.TLB_WRITE_SUPERVISOR >> 2;
-    const user = L.TLB_WRITE_USER >> 2;
-    for (let i = 0; i < this.#filledCount; i++) {
-      const page = (this.#filled[i] as number) & (GLOBAL - 1);
-      const linear = page << 12;
-      if (((linear + (i32[supervisor + page] as number)) | 0) === target) {
-        i32[supervisor + page] = L.TLB_MISS;
-      }
-      if (((linear + (i32[user + page] as number)) | 0) === target) i32[user + page] = L.TLB_MISS;
-    }
-  }
-  #clear(page: number): void {
-    const { i32 } = this.#core;
-    i32[(L.TLB_READ_SUPERVISOR >> 2) + page] = L.TLB_MISS;
-    i32[(L.TLB_WRITE_SUPERVISOR >> 2) + page] = L.TLB_MISS;
-    i32[(L.TLB_READ_USER >> 2) + page] = L.TLB_MISS;
-    i32[(L.TLB_WRITE_USER >> 2) + page] = L.TLB_MISS;
+    if (this.physical.writable(physical) !== 0) this.#spaces.see(physical >>> 12);
   }
 
   /** Walks for an access, fills the TLB with what the entry allows; returns the physical address. */
   #translate(linear: number, write: boolean, user: boolean): number {
-    const { result } = this.#walker;
     this.#walker.walk(linear, write, user);
-    const { page } = result;
-    this.#fill(linear >>> 12, page);
+    const { page } = this.#walker.result;
+    this.#fill(linear >>> 12);
     return (page | (linear & 0xfff)) >>> 0;
   }
-  #fill(page: number, physical: number): void {
-    const readable = this.physical.readable(physical);
-    const writable = this.physical.writable(physical);
-    if (readable === 0 && writable === 0) return;
+  /** Puts the page of the last walk into the TLB. */
+  #fill(page: number): void {
+    const { result } = this.#walker;
+    const physical = result.page;
+    const read = this.physical.readable(physical);
+    const write = this.physical.writable(physical);
+    if (read === 0 && write === 0) return;
     const core = this.#core;
     if (core.debug.watching !== 0 && core.debug.watches(page)) return;
-    const { i32 } = core;
-    const { result } = this.#walker;
-    if (this.#filledCount === FILLED_MAX) this.flush();
-    if (
-      i32[(L.TLB_READ_SUPERVISOR >> 2) + page] === L.TLB_MISS &&
-      i32[(L.TLB_WRITE_SUPERVISOR >> 2) + page] === L.TLB_MISS
-    ) this.#filled[this.#filledCount++] = page | (result.global ? GLOBAL : 0);
-    if (result.large) this.#large[page >>> 10] = 1;
-    if (readable !== 0) {
-      const addend = (readable - (page << 12)) | 0;
-      i32[(L.TLB_READ_SUPERVISOR >> 2) + page] = addend;
-      if (result.user) i32[(L.TLB_READ_USER >> 2) + page] = addend;
-    }
-    if (writable === 0 || !result.dirty || core.hasCode(physical >>> 12)) return;
-    const addend = (writable - (page << 12)) | 0;
-    if (result.writable || (core.cr0 & 0x10000) === 0) {
-      i32[(L.TLB_WRITE_SUPERVISOR >> 2) + page] = addend;
-    }
-    if (result.user && result.writable) i32[(L.TLB_WRITE_USER >> 2) + page] = addend;
+    if (result.leafAt >= 0 && !this.#depend(page)) return;
+    const words = this.#words;
+    const linear = page << 12;
+    words.read = read === 0 ? 0 : (read - linear) | 0;
+    words.user = result.user;
+    words.large = result.large;
+    const writes = write !== 0 && result.dirty;
+    words.write = (write - linear) | 0;
+    words.supervisorWrites = writes && (result.writable || (core.cr0 & CR0_WP) === 0);
+    words.userWrites = writes && result.user && result.writable;
+    const frame = physical >>> 12;
+    words.seen = write !== 0 && (core.hasCode(frame) || this.#tables.has(frame));
+    this.#spaces.fill(page, frame, words);
+  }
+  /** Notes the tables of the last walk; false: they are not RAM, so that their changes cannot be seen. */
+  #depend(page: number): boolean {
+    const { directoryAt, leafAt, large } = this.#walker.result;
+    const { physical } = this;
+    const extended = (this.#core.cr4 & CR4_PAE) !== 0;
+    if (!physical.isRam(directoryAt) || !physical.isRam(leafAt)) return false;
+    const first = extended ? page & ~DIRECTORY_BITS_PAE : 0;
+    this.#tables.used(directoryAt >>> 12, directoryRole(first));
+    if (large) return true;
+    this.#tables.used(leafAt >>> 12, leafRole(page & ~(extended ? ENTRY_BITS_PAE : ENTRY_BITS)));
+    return true;
   }
 
   // ---- the paths ------------------------------------------------------------------------------------
 
-  #read(linear: number, size: 1 | 2 | 4, user: boolean, table: number): number {
+  /** The TLB's word for an access at a privilege, which need not be the present one. */
+  #word(linear: number, table: number): number {
+    const { i32 } = this.#core;
+    return i32[((i32[L.TLB_SPACE >> 2] as number) >> 2) + table + (linear >>> 12)] as number;
+  }
+  #read(linear: number, size: 1 | 2 | 4, user: boolean): number {
     const core = this.#core;
     if ((linear & 0xfff) + size > 0x1000) return this.#readAcross(linear, size, user);
-    const entry = core.i32[table + (linear >>> 12)] as number;
-    let host = (linear + entry) | 0;
-    if (entry & L.TLB_MISS) {
+    const word = this.#word(linear, readTable(user));
+    let host = (linear + word - L.TLB_DIRECT) | 0;
+    if (word === 0) {
       const physical = this.#translate(linear, false, user);
       host = this.physical.readable(physical);
       if (host === 0) return core.bus.readMemory(physical, size) | 0;
@@ -243,16 +253,21 @@ export class Memory implements MemoryUnit {
   #write(linear: number, size: 1 | 2 | 4, value: number, user: boolean): void {
     const core = this.#core;
     if ((linear & 0xfff) + size > 0x1000) return this.#writeAcross(linear, size, value, user);
-    const table = (user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR) >> 2;
-    const entry = core.i32[table + (linear >>> 12)] as number;
-    if ((entry & L.TLB_MISS) === 0) {
-      const host = ((linear + entry) | 0) >>> 0;
+    const word = this.#word(linear, writeTable(user));
+    if (word & L.TLB_DIRECT) {
+      const host = (linear + word - L.TLB_DIRECT) >>> 0;
       if (size === 4) core.view.setInt32(host, value, true);
       else if (size === 2) core.view.setUint16(host, value, true);
       else core.u8[host] = value;
       return;
     }
-    const physical = this.#translate(linear, true, user);
+    let physical;
+    if (word === 0) physical = this.#translate(linear, true, user);
+    else {
+      physical = ((linear + word - L.TLB_SEEN) >>> 0) - L.RAM_BASE;
+      const page = physical >>> 12;
+      if (!core.hasCode(page) && !this.#tables.has(page)) this.#spaces.unsee(linear >>> 12, page);
+    }
     if (size === 4) this.physical.write32(physical, value);
     else if (size === 2) this.physical.write16(physical, value);
     else this.physical.write8(physical, value);
@@ -267,16 +282,13 @@ export class Memory implements MemoryUnit {
       this.physical.write8(i < split ? first + i : second + i - split, value >>> (8 * i));
     }
   }
-  /** `table`: index of the TLB table of the access. */
-  #probe(linear: number, size: number, user: boolean, write: boolean, table: number): void {
-    const { i32 } = this.#core;
-    if ((i32[table + (linear >>> 12)] as number) & L.TLB_MISS) {
-      this.#translate(linear, write, user);
-    }
+  #probe(linear: number, size: number, user: boolean, write: boolean): void {
+    const table = write ? writeTable(user) : readTable(user);
+    if (this.#word(linear, table) === 0) this.#translate(linear, write, user);
     const last = (linear + size - 1) | 0;
-    if (
-      (last ^ linear) >>> 12 !== 0 && (i32[table + (last >>> 12)] as number) & L.TLB_MISS
-    ) this.#translate(last & ~0xfff, write, user);
+    if ((last ^ linear) >>> 12 !== 0 && this.#word(last, table) === 0) {
+      this.#translate(last & ~0xfff, write, user);
+    }
   }
   /** #AC for a misaligned access of a user program that asked for it. */
   #checkAlignment(linear: number, size: number): void {
@@ -290,7 +302,10 @@ export class Memory implements MemoryUnit {
   }
 }
 
-/** Index of a write TLB among the state's words. */
+/** Index of a table of address space 0 among the state's words. */
+function readTable(user: boolean): number {
+  return (user ? L.TLB_READ_USER : L.TLB_READ_SUPERVISOR) >> 2;
+}
 function writeTable(user: boolean): number {
   return (user ? L.TLB_WRITE_USER : L.TLB_WRITE_SUPERVISOR) >> 2;
 }

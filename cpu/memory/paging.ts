@@ -56,10 +56,15 @@ export interface Translation {
   writable: boolean;
   /** D is set in memory, so writes need no walk. */
   dirty: boolean;
-  global: boolean;
   /** Part of a 4 MiB or 2 MiB page. */
   large: boolean;
+  /** Physical addresses of the two entries, the same one of a large page; −1 without paging. */
+  directoryAt: number;
+  leafAt: number;
 }
+
+/** Result of a walk that found the page. */
+export const WALKED = -1;
 
 /** Walks the page tables in physical memory. */
 export class PageWalker {
@@ -71,18 +76,22 @@ export class PageWalker {
     user: true,
     writable: true,
     dirty: true,
-    global: false,
     large: false,
+    directoryAt: -1,
+    leafAt: -1,
   };
 
   /** All ones, or without bit 20 while the gate of A20 is shut. The TLB holds what is left. */
   addressMask = -1;
 
-  /** What the descent found: the leaf's low word, the rights above it, the physical page. */
+  /** What the descent found: the error code of its fault, the leaf's low word, the rights above it, the page. */
+  #fault = 0;
   #leaf = 0;
   #rights = 0;
   #base = 0;
-  #large = false;
+
+  /** PAE's pointers while they are checked. */
+  readonly #pointers = new Int32Array(8);
 
   constructor(core: Core, physical: PhysicalMemory) {
     this.#core = core;
@@ -91,21 +100,25 @@ export class PageWalker {
 
   /** Translates for an access and sets A and D; throws #PF. Fills `result`. */
   walk(linear: number, write: boolean, user: boolean): void {
+    const code = this.tryWalk(linear, write, user);
+    if (code !== WALKED) this.#core.raisePageFault(linear, code);
+  }
+  /** The same without an exception: {@link WALKED}, or the error code of the page fault. */
+  tryWalk(linear: number, write: boolean, user: boolean): number {
     const { result } = this;
     const { i32 } = this.#core;
     const cr0 = i32[L.CR0 >> 2] as number;
     if (cr0 >= 0) {
       result.page = linear & ~0xfff & this.addressMask;
       result.user = result.writable = result.dirty = true;
-      result.global = result.large = false;
-      return;
+      result.large = false;
+      result.directoryAt = result.leafAt = -1;
+      return WALKED;
     }
     const cr4 = i32[L.CR4 >> 2] as number;
-    const physical = this.#physical;
     const code = (write ? PAGE_FAULT.WRITE : 0) | (user ? PAGE_FAULT.USER : 0);
-    const leafAt = cr4 & CR4_PAE
-      ? this.#descendExtended(linear, code)
-      : this.#descend(linear, code, cr4);
+    const leafAt = cr4 & CR4_PAE ? this.#descendExtended(linear) : this.#descend(linear, cr4);
+    if (leafAt < 0) return code | this.#fault;
     const leaf = this.#leaf;
     const rights = leaf & this.#rights;
     const pageUser = (rights & ENTRY.USER) !== 0;
@@ -113,30 +126,41 @@ export class PageWalker {
     const allowed = user
       ? pageUser && (!write || pageWritable)
       : !write || pageWritable || (cr0 & CR0_WP) === 0;
-    if (!allowed) this.#core.raisePageFault(linear, code | PAGE_FAULT.PRESENT);
+    if (!allowed) return code | PAGE_FAULT.PRESENT;
     const marked = leaf | ENTRY.ACCESSED | (write ? ENTRY.DIRTY : 0);
-    if (marked !== leaf) physical.write32(leafAt, marked);
+    if (marked !== leaf) this.#mark(leafAt, marked);
     result.page = this.#base;
     result.user = pageUser;
     result.writable = pageWritable;
     result.dirty = (marked & ENTRY.DIRTY) !== 0;
-    result.large = this.#large;
-    result.global = (leaf & ENTRY.GLOBAL) !== 0 && (cr4 & CR4_PGE) !== 0;
+    result.leafAt = leafAt;
+    return WALKED;
+  }
+  /** Sets A and D of an entry. Nothing in the TLB depends on their being clear. */
+  #mark(entryAt: number, value: number): void {
+    const physical = this.#physical;
+    const host = physical.writable(entryAt);
+    if (host === 0) return physical.write32(entryAt, value);
+    const core = this.#core;
+    core.i32[host >>> 2] = value;
+    if (core.hasCode(entryAt >>> 12)) core.codeWritten(entryAt, 4);
   }
 
-  /** 32-bit entries: finds the leaf, whose address it returns (SDM vol. 3A §4.3). */
-  #descend(linear: number, code: number, cr4: number): number {
+  /** 32-bit entries: finds the leaf, whose address it returns, or −1 (SDM vol. 3A §4.3). */
+  #descend(linear: number, cr4: number): number {
     const core = this.#core;
     const physical = this.#physical;
     const directoryAt = this.#address(
       ((core.i32[L.CR3 >> 2] as number) & ~0xfff) | ((linear >>> 20) & 0xffc),
     );
     const directory = physical.read32(directoryAt);
-    if ((directory & ENTRY.PRESENT) === 0) core.raisePageFault(linear, code);
-    this.#large = (directory & ENTRY.PAGE_SIZE) !== 0 && (cr4 & CR4_PSE) !== 0;
-    if (this.#large) {
+    if ((directory & ENTRY.PRESENT) === 0) return this.#absent();
+    const { result } = this;
+    result.directoryAt = directoryAt;
+    result.large = (directory & ENTRY.PAGE_SIZE) !== 0 && (cr4 & CR4_PSE) !== 0;
+    if (result.large) {
       const reserved = core.extendedAddresses ? LARGE_RESERVED_PSE36 : LARGE_RESERVED;
-      if (directory & reserved) this.#reserved(linear, code);
+      if (directory & reserved) return this.#reserved();
       this.#rights = this.#leaf = directory;
       this.#base = directory & LARGE_HIGH
         ? BEYOND
@@ -144,37 +168,39 @@ export class PageWalker {
       return directoryAt;
     }
     if ((directory & ENTRY.ACCESSED) === 0) {
-      physical.write32(directoryAt, directory | ENTRY.ACCESSED);
+      this.#mark(directoryAt, directory | ENTRY.ACCESSED);
     }
     const leafAt = this.#address((directory & ~0xfff) | ((linear >>> 10) & 0xffc));
     const leaf = physical.read32(leafAt);
-    if ((leaf & ENTRY.PRESENT) === 0) core.raisePageFault(linear, code);
+    if ((leaf & ENTRY.PRESENT) === 0) return this.#absent();
     this.#rights = directory;
     this.#leaf = leaf;
     this.#base = this.addressMask & leaf & 0xfffff000;
     return leafAt;
   }
   /** 64-bit entries behind the four in registers (SDM vol. 3A §4.4). */
-  #descendExtended(linear: number, code: number): number {
+  #descendExtended(linear: number): number {
     const core = this.#core;
     const physical = this.#physical;
     const pointer = (L.PDPTE >> 2) + (linear >>> 30) * 2;
     const top = core.i32[pointer] as number;
-    if ((top & ENTRY.PRESENT) === 0) core.raisePageFault(linear, code);
+    if ((top & ENTRY.PRESENT) === 0) return this.#absent();
     const directoryAt = this.#extended(
       top,
       core.i32[pointer + 1] as number,
       (linear >>> 18) & 0xff8,
     );
     const directory = physical.read32(directoryAt);
-    if ((directory & ENTRY.PRESENT) === 0) core.raisePageFault(linear, code);
+    if ((directory & ENTRY.PRESENT) === 0) return this.#absent();
     const high = physical.read32(directoryAt + 4);
-    this.#large = (directory & ENTRY.PAGE_SIZE) !== 0;
-    if (high & ~ADDRESS_HIGH || (this.#large && directory & EXTENDED_LARGE_RESERVED)) {
-      this.#reserved(linear, code);
+    const { result } = this;
+    result.directoryAt = directoryAt;
+    result.large = (directory & ENTRY.PAGE_SIZE) !== 0;
+    if (high & ~ADDRESS_HIGH || (result.large && directory & EXTENDED_LARGE_RESERVED)) {
+      return this.#reserved();
     }
     this.#rights = directory;
-    if (this.#large) {
+    if (result.large) {
       this.#leaf = directory;
       this.#base = high !== 0
         ? BEYOND
@@ -182,19 +208,24 @@ export class PageWalker {
       return directoryAt;
     }
     if ((directory & ENTRY.ACCESSED) === 0) {
-      physical.write32(directoryAt, directory | ENTRY.ACCESSED);
+      this.#mark(directoryAt, directory | ENTRY.ACCESSED);
     }
     const leafAt = this.#extended(directory, high, (linear >>> 9) & 0xff8);
     const leaf = physical.read32(leafAt);
-    if ((leaf & ENTRY.PRESENT) === 0) core.raisePageFault(linear, code);
+    if ((leaf & ENTRY.PRESENT) === 0) return this.#absent();
     const leafHigh = physical.read32(leafAt + 4);
-    if (leafHigh & ~ADDRESS_HIGH) this.#reserved(linear, code);
+    if (leafHigh & ~ADDRESS_HIGH) return this.#reserved();
     this.#leaf = leaf;
     this.#base = leafHigh !== 0 ? BEYOND : this.addressMask & leaf & 0xfffff000;
     return leafAt;
   }
-  #reserved(linear: number, code: number): never {
-    this.#core.raisePageFault(linear, code | PAGE_FAULT.RESERVED | PAGE_FAULT.PRESENT);
+  #absent(): number {
+    this.#fault = 0;
+    return -1;
+  }
+  #reserved(): number {
+    this.#fault = PAGE_FAULT.RESERVED | PAGE_FAULT.PRESENT;
+    return -1;
   }
   #address(physical: number): number {
     return (physical & this.addressMask) >>> 0;
@@ -211,7 +242,8 @@ export class PageWalker {
   loadPointers(cr3: number): void {
     const core = this.#core;
     const from = this.#address(cr3 & ~0x1f);
-    const words = Array.from({ length: 8 }, (_, i) => this.#physical.read32(from + 4 * i));
+    const words = this.#pointers;
+    for (let i = 0; i < 8; i++) words[i] = this.#physical.read32(from + 4 * i);
     for (let i = 0; i < 8; i += 2) {
       const [low, high] = [words[i] as number, words[i + 1] as number];
       if (low & ENTRY.PRESENT && (low & POINTER_RESERVED || high & ~ADDRESS_HIGH)) {

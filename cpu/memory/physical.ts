@@ -10,6 +10,7 @@
  */
 import * as L from "../state/layout.ts";
 import type { Core } from "../execute/core.ts";
+import type { PageTables } from "./page_tables.ts";
 
 /** Video memory of a PC: on the bus even where RAM is bigger. */
 const VIDEO_START = 0xa0000;
@@ -38,10 +39,13 @@ export class PhysicalMemory {
   /** ROM images in linear memory, so that one at two addresses is there once. */
   readonly #images = new Map<Uint8Array, number>();
   #romTop: number;
+  /** Page tables that the TLB depends on: they hear of stores before these happen. */
+  readonly #tables: PageTables;
   #changed: () => void = () => {};
 
-  constructor(core: Core) {
+  constructor(core: Core, tables: PageTables) {
     this.#core = core;
+    this.#tables = tables;
     this.#romTop = L.RAM_BASE + core.ramBytes;
     this.#set(0, core.ramBytes, { read: "ram", write: "ram" });
     this.#set(VIDEO_START, VIDEO_END, { read: "bus", write: "bus" });
@@ -148,6 +152,9 @@ export class PhysicalMemory {
     this.#eachRun(physical, bytes.length, this.#write, (at, offset, count, host) => {
       const { u8, bus } = this.#core;
       if (host !== 0) {
+        for (let page = at >>> 12; page <= (at + count - 1) >>> 12; page++) {
+          if (this.#tables.has(page)) this.#tables.giveUp(page);
+        }
         u8.set(bytes.subarray(offset, offset + count), host);
         this.#core.codeWritten(at, count);
       } else {for (let i = 0; i < count; i++) {
@@ -213,6 +220,7 @@ export class PhysicalMemory {
   write8(physical: number, value: number): void {
     const host = this.writable(physical);
     if (host === 0) return this.#core.bus.writeMemory(physical >>> 0, 1, value & 0xff);
+    if (this.#tables.has(physical >>> 12)) this.#tables.change(physical, 1);
     this.#core.u8[host] = value;
     if (this.#core.hasCode(physical >>> 12)) this.#core.codeWritten(physical >>> 0, 1);
   }
@@ -225,6 +233,7 @@ export class PhysicalMemory {
     }
     const host = this.writable(physical);
     if (host === 0) return this.#core.bus.writeMemory(physical >>> 0, 2, value & 0xffff);
+    if (this.#tables.has(physical >>> 12)) this.#tables.change(physical, 2);
     this.#core.view.setUint16(host, value, true);
     if (this.#core.hasCode(physical >>> 12)) this.#core.codeWritten(physical >>> 0, 2);
   }
@@ -236,6 +245,7 @@ export class PhysicalMemory {
     }
     const host = this.writable(physical);
     if (host === 0) return this.#core.bus.writeMemory(physical >>> 0, 4, value >>> 0);
+    if (this.#tables.has(physical >>> 12)) this.#tables.change(physical, 4);
     this.#core.view.setUint32(host, value, true);
     if (this.#core.hasCode(physical >>> 12)) this.#core.codeWritten(physical >>> 0, 4);
   }

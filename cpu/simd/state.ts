@@ -27,7 +27,7 @@ import {
   FPU_TOP,
   MXCSR,
   MXCSR_MASK,
-  TLB_MISS,
+  TLB_DIRECT,
   TLB_READ,
   TLB_WRITE,
   XMM,
@@ -73,7 +73,7 @@ function place(core: Core, linear: number, bytes: number, write: boolean): numbe
   if ((linear & 0xfff) + bytes > 0x1000) return -1;
   const table = core.i32[(write ? TLB_WRITE : TLB_READ) >> 2] as number;
   const entry = core.i32[(table >> 2) + (linear >>> 12)] as number;
-  return entry & TLB_MISS ? -1 : (linear + entry) >>> 0;
+  return entry & TLB_DIRECT ? (linear + entry - TLB_DIRECT) >>> 0 : -1;
 }
 
 /**

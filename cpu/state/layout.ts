@@ -43,7 +43,10 @@ export const CURRENT = 0x44;
 export const EXIT_REASON = 0x48;
 /** Address of the link word that the run loop may fill with the block it finds, or 0. */
 export const LINK_SLOT = 0x4c;
-/** Mode bits ({@link MODE}) in the low byte, code epoch above: the second word of a jump cache key. */
+/**
+ * Mode bits ({@link MODE}) in the low byte; above, a number that changes with base and limit of code that is not flat.
+ * The second word of a jump cache key.
+ */
 export const MODE_WORD = 0x50;
 /** Address of the read TLB of the current privilege (or the trace table). */
 export const TLB_READ = 0x54;
@@ -75,8 +78,12 @@ export const BUDGET_START = 0x78;
 /** The block whose entry did not happen, for the exits `budget` and `dead`. */
 export const ENTRY_BLOCK = 0x7c;
 
+/** Bytes from the TLB tables of address space 0 to those of the present one. */
+export const TLB_SPACE = 0x84;
 /** i64: what the time stamp counter's source shows is this less BUDGET and the REMAINING of the running record. */
 export const TSC_BASE = 0x88;
+/** Block across two pages whose second page the run loop has just looked up, or 0. */
+export const SECOND_CHECKED = 0x90;
 
 /** Bits of EFLAGS that the processor has; all others stay 0. */
 export const EFLAGS_EXISTING = 0x80;
@@ -159,7 +166,7 @@ export const MXCSR = 0x480;
 export const MXCSR_MASK = 0x484;
 /** SIMD floating-point exceptions of the running instruction; 0 between instructions. */
 export const SIMD_RAISED = 0x488;
-/** Words that stay 0, read as a block by branches without a link. */
+/** Read as a block by branches without a link: a page that no TLB has, so that they never go there. */
 export const NO_BLOCK = 0x4c0;
 /** Temporaries of Wasm handlers within one instruction. */
 export const SCRATCH = 0x500;
@@ -177,31 +184,41 @@ export const MSR_STORED_MAX = 128;
 export const COUNTERS = 0x10000;
 export const COUNTERS_MAX = 8192;
 
-/** Jump cache: 16-byte entries {EIP, mode word, block address, 0}, direct mapped. */
+/** Jump cache: 16-byte entries {EIP, mode word, block address, TLB word of the page}, direct mapped. */
 export const JUMP_CACHE = 0x20000;
 export const JUMP_CACHE_BITS = 14;
 export const JUMP_CACHE_BYTES: number = 16 << JUMP_CACHE_BITS;
 
 /**
- * TLB tables: 2^20 words each, one for a linear page. Word = addend: linear + word = offset in linear
- * memory. The low 12 bits of a hit are 0; {@link TLB_MISS} has bit 0 set.
+ * TLB tables: 2^20 words each, one for a linear page; four tables for each address space (memory/spaces.ts).
+ * A word is 0 (no translation: memory that was never touched misses), or the addend from a linear address to its
+ * place in linear memory, whose low 12 bits are 0, plus one of the two below. So the inline lookup subtracts
+ * {@link TLB_DIRECT}: bit 0 of what is left is set unless the access may go on.
  */
 export const TLB_BYTES = 0x400000;
-export const TLB_MISS = 1;
+/** Added to the addend: an access needs nothing else. */
+export const TLB_DIRECT = 1;
+/** Added in write tables: the page may be written, but somebody looks at what is stored (code, page tables). */
+export const TLB_SEEN = 2;
+/** A word that no table holds. */
+export const TLB_NEVER = 4;
+/** Tables of address space 0; those of space n are n * {@link TLB_SPACE_BYTES} behind. */
 export const TLB_READ_SUPERVISOR = 0x100000;
 export const TLB_WRITE_SUPERVISOR = 0x500000;
 export const TLB_READ_USER = 0x900000;
 export const TLB_WRITE_USER = 0xd00000;
+export const TLB_SPACES = 16;
+export const TLB_SPACE_BYTES = 0x1000000;
 /** A table that always misses, swapped in while memory accesses are traced. */
-export const TLB_TRACE = 0x1100000;
+export const TLB_TRACE = 0x10100000;
 
 /** Arena of decoded blocks. */
-export const ARENA = 0x1500000;
+export const ARENA = 0x10500000;
 export const ARENA_BYTES = 0x1800000;
-export const ARENA_END = 0x2d00000;
+export const ARENA_END = 0x11d00000;
 
 /** Guest physical address 0. */
-export const RAM_BASE = 0x2d00000;
+export const RAM_BASE = 0x11d00000;
 
 /** A decoded record: one instruction (or hook) of a block. */
 export const RECORD_BYTES = 32;
@@ -243,8 +260,11 @@ export const BLOCK = {
   BYTES: 16,
   /** Physical address of the second page, or −1: a block of one instruction across a page end. */
   SECOND: 20,
-  /** Mode word under which the block's address was last translated: links from other pages ask. */
-  EPOCH: 24,
+  /**
+   * The word that the read TLB has for the block's page while it is mapped where the block was decoded; links from
+   * other pages ask. Never 0.
+   */
+  TLB_WORD: 24,
   /** Next block in the same hash bucket, or 0. */
   NEXT: 28,
   /** Entries until the block is hot and leaves to the run loop; counted down. */
@@ -254,13 +274,15 @@ export const BLOCK = {
    * one record, which calls the region. Else 0.
    */
   REAL: 36,
+  /** Where that word is in the table, in bytes. */
+  TLB_AT: 60,
 } as const;
 /**
- * Bit 0 of a link word: the branch leaves its page, so the link holds only while the target's EPOCH is the
- * present mode word.
+ * Bit 0 of a link word: the branch leaves its page, so the link holds only while the TLB has the target's TLB_WORD at
+ * its TLB_AT.
  */
 export const LINK_CHECKED = 1;
-/** A link word without a target: a "block" whose EPOCH word stays 0, which no mode word is. */
+/** A link word without a target: a "block" whose TLB_WORD is {@link TLB_NEVER}. */
 export const UNLINKED: number = NO_BLOCK | LINK_CHECKED;
 
 /** Greater than any budget, so that entering a dropped block leaves to the run loop. */
@@ -284,7 +306,7 @@ export const MODE = {
   PROTECTED: 64,
 } as const;
 export const MODE_MASK = 0xff;
-/** One step of the code epoch, which invalidates the jump cache. */
+/** One step of the number above the mode bits, which invalidates the jump cache. */
 export const EPOCH = 0x100;
 
 /** Values of {@link EXIT_REASON}. */

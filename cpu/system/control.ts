@@ -30,22 +30,23 @@ export function writeCr0(core: Core, wanted: number): void {
   }
   const changed = value ^ core.cr0;
   // PAE's pointers are loaded here, and where CR3 or CR4 change with paging on (SDM vol. 3A §4.4.1).
-  if (value & CR0_PG && core.cr4 & CR4_PAE && changed & (CR0_PG | CR0_CD | CR0_NW)) {
-    core.memory.loadPointers(core.i32[L.CR3 >> 2] as number);
-  }
+  const pointers = (value & CR0_PG) !== 0 && (core.cr4 & CR4_PAE) !== 0 &&
+    (changed & (CR0_PG | CR0_CD | CR0_NW)) !== 0;
+  if (pointers) core.memory.loadPointers(core.i32[L.CR3 >> 2] as number);
   core.i32[L.CR0 >> 2] = value;
   if (changed & (CR0_PG | CR0_WP)) core.memory.flush();
+  else if (pointers) core.memory.switchSpace();
   core.updateMode();
   core.report.controlRegister?.(0, value >>> 0);
 }
 
-/** Loads CR3; global pages stay in the TLB. */
+/** Loads CR3. */
 export function writeCr3(core: Core, value: number): void {
   // Bits that are reserved or ignored read as zero; with PAE the table is aligned to 32 bytes.
   const loaded = value & (core.cr4 & CR4_PAE ? 0xfffffff8 : 0xfffff018);
   if (core.cr4 & CR4_PAE && core.cr0 < 0) core.memory.loadPointers(loaded);
   core.i32[L.CR3 >> 2] = loaded;
-  core.memory.flushLocal();
+  core.memory.switchSpace();
   core.report.controlRegister?.(3, value >>> 0);
 }
 

@@ -296,8 +296,10 @@ class RegionWriter {
         const to = link === L.RECORD.A ? node.taken : node.next;
         if (to === undefined) return false;
         if (otherPage(node.eip, to.eip)) {
-          // To another page only while code is mapped as it was when that block was last found.
-          f.loadAt(to.source + L.BLOCK.EPOCH).get(this.#modeWord).eq().if(undefined, true);
+          // To another page only while it is mapped where that block was decoded.
+          f.get(this.#state.readTable);
+          this.#mapped(to);
+          f.if(undefined, true);
           this.#goTo(node, to);
           f.end();
           return false;
@@ -337,8 +339,9 @@ class RegionWriter {
     const { depth } = f;
     f.get(DEPTH).eqz().brIf(f.depth - depth, false);
     f.loadAt(node.copy + node.last + link).tee(callee).i32(L.LINK_CHECKED).and().if();
-    f.get(callee).i32(L.LINK_CHECKED).sub().tee(callee).load(L.BLOCK.EPOCH);
-    f.get(this.#modeWord).ne().brIf(f.depth - depth, false);
+    f.get(callee).i32(L.LINK_CHECKED).sub().set(callee);
+    f.get(this.#state.readTable).get(callee).load(L.BLOCK.TLB_AT).add().load();
+    f.get(callee).load(L.BLOCK.TLB_WORD).ne().brIf(f.depth - depth, false);
     f.end();
     f.get(callee).i32(L.BLOCK_BYTES).add().tee(callee).load(L.RECORD.HANDLER).i32(SPECIAL.REGION);
     f.eq().brIf(f.depth - found, true).end();
@@ -359,10 +362,9 @@ class RegionWriter {
     if (this.#analysing) return;
     if (next !== undefined) {
       f.loadAt(L.EIP).i32(next.eip).eq().loadAt(L.MODE_WORD).get(this.#modeWord).eq().and();
-      f.loadAt(this.#region.alive).and();
-      if (otherPage(node.eip, next.eip)) {
-        f.loadAt(next.source + L.BLOCK.EPOCH).get(this.#modeWord).eq().and();
-      }
+      f.loadAt(this.#region.alive).and().loadAt(L.TLB_READ);
+      this.#mapped(next);
+      f.and();
       f.if(undefined, true);
       this.#reload();
       this.#goTo(node, next);
@@ -371,6 +373,14 @@ class RegionWriter {
     const record = this.#state.take(I32);
     f.loadAt(L.EIP).call(imports.jump).set(record);
     goOnAt(f, record, this.#module.runtime.handlerType);
+  }
+
+  /** Replaces the read table's address by whether a node's page is mapped where it was decoded. */
+  #mapped(node: Node): void {
+    const { f } = this.#state;
+    const { view } = this.#module;
+    f.load(view.getInt32(node.source + L.BLOCK.TLB_AT, true));
+    f.i32(view.getInt32(node.source + L.BLOCK.TLB_WORD, true)).eq();
   }
 
   // ---- instructions -----------------------------------------------------------------------------

@@ -465,7 +465,9 @@ export class RegionEmitter extends Emitter {
     const { f } = this;
     const [entry, host] = [this.local(), this.local()];
     f.get(write ? this.#state.writeTable : this.#state.readTable);
-    f.get(linear).i32(10).shrU().i32(0x3ffffc).and().add().load().tee(entry);
+    f.get(linear).i32(10).shrU().i32(0x3ffffc).and().add().load().i32(L.TLB_DIRECT).sub().tee(
+      entry,
+    );
     if (size > 1) f.get(linear).or();
     f.i32(size > 1 ? size - 1 : 1).and().if(I32, false);
     f.get(linear).i32(size | (write ? 0x100 : 0)).call(this.#imports.ready).tee(host).eqz();
