@@ -79,7 +79,7 @@ export const BUDGET_START = 0x78;
 export const ENTRY_BLOCK = 0x7c;
 
 /** Bytes from the TLB tables of address space 0 to those of the present one. */
-export const TLB_SPACE = 0x84;
+export const TLB_SPACE = 0x94;
 /** i64: what the time stamp counter's source shows is this less BUDGET and the REMAINING of the running record. */
 export const TSC_BASE = 0x88;
 /** Block across two pages whose second page the run loop has just looked up, or 0. */
