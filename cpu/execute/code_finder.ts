@@ -87,7 +87,9 @@ export class CodeFinder {
   /** The second page of a block has just been looked up: says so to the block's first record. */
   #checked(block: number, linear: number): void {
     const { i32 } = this.#core;
-    const record = block + L.BLOCK_BYTES;
+    // Of a region's entry the records are the region's.
+    const real = i32[(block + L.BLOCK.REAL) >> 2] as number;
+    const record = (real === 0 ? block : real) + L.BLOCK_BYTES;
     const second = ((linear & ~0xfff) + 0x1000) | 0;
     i32[(record + L.RECORD.A) >> 2] = tableOffset(second);
     i32[(record + L.RECORD.B) >> 2] = this.#pageWord(

@@ -227,6 +227,7 @@ export class Core {
     i32[at + 4] = low;
     i32[at + 5] = high;
     i32[at + 6] = access;
+    i32[at + 7] = low === 0 && (high | 0) === -1 && access === 3 ? 1 : 0;
   }
   /** The linear address of segment:offset after the checks of a data access; throws #GP or #SS. */
   linear(segment: number, offset: number, size: number, write: boolean): number {

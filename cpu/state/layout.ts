@@ -118,6 +118,8 @@ export const SEGMENT = {
   HIGH: 20,
   /** Bit 0 readable, bit 1 writable; 0 for a null or unusable segment; derived. */
   ACCESS: 24,
+  /** 1 when every offset may be read and written, so that the base is all that an access needs; derived. */
+  OPEN: 28,
 } as const;
 
 /** Table registers. */

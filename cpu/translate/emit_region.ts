@@ -14,7 +14,7 @@ import type { Runtime } from "../execute/runtime.ts";
 import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
-import { type Node, NONE, type Region } from "./region.ts";
+import { leavesPage, type Node, NONE, type Region } from "./region.ts";
 import {
   type Edges,
   FLAGS,
@@ -43,6 +43,9 @@ const INLINE: ReadonlySet<string> = new Set(
     "rdtsc movs movs1 stos stos1 lods lods1 cmps cmps1 scas scas1 " +
     Array.from({ length: 16 }, (_, i) => `j.${i} cmov.${i} set.${i}`).join(" ")).split(" "),
 );
+
+/** Records without a form behind which the locals still hold the registers. */
+const STAYS: ReadonlySet<number> = new Set([SPECIAL.FALL_THROUGH, SPECIAL.SECOND, SPECIAL.COUNT]);
 
 /** What an instruction does, as far as order matters. */
 interface Facts {
@@ -101,12 +104,30 @@ class RegionWriter {
     const { leaving } = this.#state;
     leaving.begin();
     this.#charge(entry as Node);
+    this.#limit(entry as Node);
     this.#tree(entry as Node);
     f.op("unreachable");
     leaving.end(this.#state, used, this.#module.imports, this.#module.runtime.handlerType);
     return f;
   }
 
+  /** Leaves code that is not all inside CS's limit to the interpreter, which looks at each block. */
+  #limit(entry: Node): void {
+    if ((this.#region.mode & L.MODE.FLAT_CODE) !== 0) return;
+    const { f } = this.#state;
+    const { nodes, base } = this.#region;
+    let last = 0;
+    for (const { copy, eip } of nodes) {
+      const bytes = this.#module.view.getInt32(copy + L.BLOCK.BYTES, true);
+      last = Math.max(last, (eip >>> 0) + bytes - 1);
+    }
+    const cs = L.segmentOffset(L.CS);
+    f.loadAt(cs + L.SEGMENT.LIMIT).i32(Math.min(last, 0xffffffff) | 0).ltU();
+    // Where the next page is follows from the base.
+    f.loadAt(cs + L.SEGMENT.BASE).i32(base).ne().or().if(undefined, false);
+    this.#emitter(NO_FORM, entry.copy + L.BLOCK_BYTES, NOWHERE).bail();
+    f.end();
+  }
   /** Loads registers, budget and tables: other code ran. */
   #reload(): void {
     const { f, registers, budget, readTable, writeTable } = this.#state;
@@ -204,7 +225,7 @@ class RegionWriter {
   /** After it all registers were loaded from memory. */
   #leavesState(node: Node, record: number): boolean {
     const form = this.#form(record);
-    if (form === undefined) return this.#handler(record) !== SPECIAL.FALL_THROUGH;
+    if (form === undefined) return !STAYS.has(this.#handler(record));
     if (form.form.operation === "call") return node.taken === undefined;
     return !INLINE.has(form.form.operation) || form.form.operation === "callE";
   }
@@ -295,7 +316,7 @@ class RegionWriter {
       follow: (link) => {
         const to = link === L.RECORD.A ? node.taken : node.next;
         if (to === undefined) return false;
-        if (otherPage(node.eip, to.eip)) {
+        if (leavesPage(node, to.eip)) {
           // To another page only while it is mapped where that block was decoded.
           f.get(this.#state.readTable);
           this.#mapped(to);
@@ -325,7 +346,7 @@ class RegionWriter {
       },
       returnTo: (target) => {
         const { next } = node;
-        if (next === undefined || otherPage(node.eip, next.eip)) return;
+        if (next === undefined || leavesPage(node, next.eip)) return;
         f.get(target).i32(next.eip).eq().if(undefined, true);
         this.#goTo(node, next);
         f.end();
@@ -413,6 +434,14 @@ class RegionWriter {
       return;
     }
     switch (handler) {
+      case SPECIAL.SECOND:
+        // The second page must be where it was; the run loop, which just looked, is believed.
+        f.get(state.readTable).loadAt(record + L.RECORD.A).add().load();
+        f.loadAt(record + L.RECORD.B).ne().loadAt(L.SECOND_CHECKED).i32(record).ne().and();
+        f.if(undefined, false);
+        x.bail();
+        f.end().i32(0).i32(0).store(L.SECOND_CHECKED);
+        return;
       case SPECIAL.FALL_THROUGH:
         x.branch(L.RECORD.A, () => x.field(L.RECORD.IMMEDIATE));
         return;
@@ -480,15 +509,13 @@ class RegionWriter {
 }
 
 /** Whether a direct way out of the node may leave the region. */
-function exits({ eip, taken, takenEip, next, nextEip, operation }: Node): boolean {
+function exits(node: Node): boolean {
+  const { taken, takenEip, next, nextEip, operation } = node;
   // Calls and returns settle their flags themselves, but for those that stay inside.
   if (operation === "ret" || operation === "callE") return false;
-  if (operation === "call") return taken !== undefined && otherPage(eip, takenEip);
-  return (takenEip !== NONE && (taken === undefined || otherPage(eip, takenEip))) ||
-    (nextEip !== NONE && (next === undefined || otherPage(eip, nextEip)));
-}
-function otherPage(from: number, to: number): boolean {
-  return (from ^ to) >>> 12 !== 0;
+  if (operation === "call") return taken !== undefined && leavesPage(node, takenEip);
+  return (takenEip !== NONE && (taken === undefined || leavesPage(node, takenEip))) ||
+    (nextEip !== NONE && (next === undefined || leavesPage(node, nextEip)));
 }
 
 /** Edges that emit nothing. */

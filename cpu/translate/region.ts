@@ -36,6 +36,8 @@ export interface Node {
   /** The region's own copy: header and records. */
   copy: number;
   readonly eip: number;
+  /** Offset of its first byte in its page, which is that of the linear and of the physical one. */
+  readonly offset: number;
   /** The call that it belongs to, unless to the region's own function. */
   readonly call: Inlined | undefined;
   /** Operation of the last record; empty for those that are none. */
@@ -68,6 +70,8 @@ export interface Node {
 export interface Region {
   readonly nodes: readonly Node[];
   readonly mode: number;
+  /** Base of CS, which the region is only for. */
+  readonly base: number;
   readonly instructions: number;
   /** Address of a word that is 1 until a block of the region is dropped. */
   alive: number;
@@ -89,10 +93,12 @@ export class RegionFinder {
     this.#handlers = handlers;
   }
 
-  /** The region that begins with a decoded block. */
-  find(entry: number): Region {
+  /** The region that begins with a decoded block; undefined: not now, CS has another base. */
+  find(entry: number): Region | undefined {
     const { i32 } = this.#core;
     const mode = i32[(entry + L.BLOCK.MODE) >> 2] as number;
+    const base = this.#base(entry, mode);
+    if (base === undefined) return undefined;
     const nodes = new Map<string, Node>();
     let calls = 0;
     const first = this.#node(entry, undefined);
@@ -103,7 +109,7 @@ export class RegionFinder {
       let target = nodes.get(key(call, eip));
       if (target !== undefined) return target;
       if (nodes.size >= MAX_BLOCKS) return undefined;
-      const block = this.#find(from, eip, mode);
+      const block = this.#find(from, eip, mode, base);
       if (block === 0) return undefined;
       target = this.#node(block, call);
       if (instructions + target.length > MAX_INSTRUCTIONS) return undefined;
@@ -120,7 +126,7 @@ export class RegionFinder {
         continue;
       }
       if (node.operation === "call") {
-        const size = call === undefined ? this.#inlineSize(node, takenEip, mode) : 0;
+        const size = call === undefined ? this.#inlineSize(node, takenEip, mode, base) : 0;
         if (size > 0 && instructions + size <= MAX_INSTRUCTIONS && nodes.size + 8 <= MAX_BLOCKS) {
           const inlined = { returnEip: nextEip, outer: call, id: ++calls };
           node.taken = reach(node, takenEip, inlined);
@@ -133,20 +139,20 @@ export class RegionFinder {
       if (nextEip !== NONE) node.next = reach(node, nextEip, call);
     }
     for (const node of queue) {
-      if (node.takenEip !== NONE) node.takenBlock = this.#find(node, node.takenEip, mode);
-      if (node.nextEip !== NONE) node.nextBlock = this.#find(node, node.nextEip, mode);
+      if (node.takenEip !== NONE) node.takenBlock = this.#find(node, node.takenEip, mode, base);
+      if (node.nextEip !== NONE) node.nextBlock = this.#find(node, node.nextEip, mode, base);
     }
-    return { nodes: structure(first), mode, instructions, alive: 0 };
+    return { nodes: structure(first), mode, base, instructions, alive: 0 };
   }
 
   /** Instructions of the function at an address if it is small, calls nothing, and is decoded whole; else 0. */
-  #inlineSize(from: Node, eip: number, mode: number): number {
+  #inlineSize(from: Node, eip: number, mode: number, base: number): number {
     const seen = new Set<number>([eip]);
     const queue = [eip];
     let instructions = 0;
     let returns = false;
     for (let at = 0; at < queue.length; at++) {
-      const block = this.#find(from, queue[at] as number, mode);
+      const block = this.#find(from, queue[at] as number, mode, base);
       if (block === 0) continue;
       const node = this.#node(block, undefined);
       instructions += node.length;
@@ -165,21 +171,29 @@ export class RegionFinder {
     return returns ? instructions : 0;
   }
 
+  /** Base of the CS under which a block was found: that of now, if it is where that one would be. */
+  #base(block: number, mode: number): number | undefined {
+    if ((mode & L.MODE.FLAT_CODE) !== 0) return 0;
+    const { i32, memory } = this.#core;
+    const base = this.#core.segmentBase(L.CS);
+    const linear = (base + (i32[(block + L.BLOCK.EIP) >> 2] as number)) | 0;
+    const physical = i32[(block + L.BLOCK.PHYSICAL) >> 2] as number;
+    return (memory.probe(linear) | 0) === physical ? base : undefined;
+  }
+
   /** The decoded block at a branch's target, or 0. */
-  #find(from: Node, eip: number, mode: number): number {
+  #find(from: Node, eip: number, mode: number, base: number): number {
     const core = this.#core;
     const { i32 } = core;
     const physical = i32[(from.source + L.BLOCK.PHYSICAL) >> 2] as number;
     let target: number;
-    if ((eip ^ from.eip) >>> 12 === 0) target = (physical & ~0xfff) | (eip & 0xfff);
+    if (!leavesPage(from, eip)) target = physical + ((eip - from.eip) | 0);
     else {
-      target = core.memory.probe(eip);
+      target = core.memory.probe((base + eip) | 0);
       if (target === -1) return 0;
     }
-    const block = this.#blocks.find(target, eip, mode);
-    if (block === 0 || i32[(block + L.BLOCK.SECOND) >> 2] !== -1) return 0;
     // Of a block that is a region's entry, the records are in the region's copy.
-    return block;
+    return this.#blocks.find(target, eip, mode);
   }
 
   #node(block: number, call: Inlined | undefined): Node {
@@ -210,6 +224,7 @@ export class RegionFinder {
       source: block,
       copy: source,
       eip: i32[(block + L.BLOCK.EIP) >> 2] as number,
+      offset: (i32[(block + L.BLOCK.PHYSICAL) >> 2] as number) & 0xfff,
       call,
       operation,
       length,
@@ -240,6 +255,12 @@ export class RegionFinder {
 
 /** No EIP: not a number that a 32-bit one can be. */
 export const NONE: number = 2 ** 40;
+
+/** Whether the code at an EIP is in another page than the node: then the edge to it must be checked. */
+export function leavesPage(from: Node, eip: number): boolean {
+  const offset = from.offset + ((eip - from.eip) | 0);
+  return offset < 0 || offset > 0xfff;
+}
 
 function key(call: Inlined | undefined, eip: number): string {
   return `${call?.id ?? 0}:${eip}`;

@@ -222,8 +222,12 @@ export class RegionEmitter extends Emitter {
   override assist(): this {
     return this.bail();
   }
-  override checkTarget(): this {
-    // Regions are made of flat code only.
+  override checkTarget(target: number): this {
+    if ((this.#mode & L.MODE.FLAT_CODE) !== 0) return this;
+    const { f } = this;
+    f.get(target).loadAt(L.segmentOffset(L.CS) + L.SEGMENT.LIMIT).gtU().if(undefined, false);
+    this.bail();
+    f.end();
     return this;
   }
   override exit(eip: number): this {
@@ -423,6 +427,13 @@ export class RegionEmitter extends Emitter {
     const { f } = this;
     const at = L.segmentOffset(segment);
     const [offset, last] = [this.local(), this.local()];
+    if (this.#view.getInt32(at + L.SEGMENT.OPEN, true) !== 0) {
+      // As it was when this was emitted; if not, the interpreter looks closer.
+      f.set(offset).loadAt(at + L.SEGMENT.OPEN).eqz().if(undefined, false);
+      this.bail();
+      f.end().loadAt(at + L.SEGMENT.BASE).get(offset).add();
+      return this;
+    }
     f.tee(offset).i32(size - 1).add().set(last);
     f.loadAt(at + L.SEGMENT.ACCESS).i32(write ? 2 : 1).and().eqz();
     f.get(offset).loadAt(at + L.SEGMENT.LOW).ltU().or();

@@ -145,6 +145,10 @@ export class Translator {
         continue;
       }
       const region = this.#finder.find(entry);
+      if (region === undefined) {
+        this.#core.i32[(entry + L.BLOCK.COUNT) >> 2] = AGAIN;
+        continue;
+      }
       for (const { source } of region.nodes) covered.add(source);
       if (!this.#copy(region)) return false;
       const f = emitRegion({
@@ -187,10 +191,7 @@ export class Translator {
   #wanted(entry: number): boolean {
     const { i32 } = this.#core;
     const at = entry >> 2;
-    const mode = i32[(entry + L.BLOCK.MODE) >> 2] as number;
     return i32[at] !== L.DEAD_LENGTH && i32[(entry + L.BLOCK.REAL) >> 2] === 0 &&
-      i32[(entry + L.BLOCK.SECOND) >> 2] === -1 &&
-      (mode & (L.MODE.FLAT_CODE | L.MODE.CODE32)) === (L.MODE.FLAT_CODE | L.MODE.CODE32) &&
       (this.#changes.get(i32[(entry + L.BLOCK.PHYSICAL) >> 2] as number) ?? 0) <
         this.#maxChanges;
   }
