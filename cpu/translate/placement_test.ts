@@ -91,7 +91,7 @@ function pieces(bits: 16 | 32): fc.Arbitrary<number[]> {
       .map(([op, r, at]) => [op, memory | (r << 3), at]),
     fc.tuple(fc.nat(15), register).map(([code, r]) => [0x0f, 0x90 | code, 0xc0 | (r & 3)]),
     register.map((r) => [0x50 | r, 0x58 | ((r + 1) & 3)]),
-    fc.constantFrom(
+    fc.constantFrom<number[]>(
       [0x9c, 0x58],
       [0xf9],
       [0x98],
