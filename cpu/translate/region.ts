@@ -178,7 +178,12 @@ export class RegionFinder {
     const base = this.#core.segmentBase(L.CS);
     const linear = (base + (i32[(block + L.BLOCK.EIP) >> 2] as number)) | 0;
     const physical = i32[(block + L.BLOCK.PHYSICAL) >> 2] as number;
+    if (!this.#foundAt(block, linear)) return undefined;
     return (memory.probe(linear) | 0) === physical ? base : undefined;
+  }
+  /** Whether the block was last found at a linear address: what its checks of the TLB look at. */
+  #foundAt(block: number, linear: number): boolean {
+    return this.#core.i32[(block + L.BLOCK.TLB_AT) >> 2] === ((linear >>> 10) & 0x3ffffc);
   }
 
   /** The decoded block at a branch's target, or 0. */
@@ -193,7 +198,8 @@ export class RegionFinder {
       if (target === -1) return 0;
     }
     // Of a block that is a region's entry, the records are in the region's copy.
-    return this.#blocks.find(target, eip, mode);
+    const block = this.#blocks.find(target, eip, mode);
+    return block !== 0 && this.#foundAt(block, (base + eip) | 0) ? block : 0;
   }
 
   #node(block: number, call: Inlined | undefined): Node {
