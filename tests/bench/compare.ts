@@ -19,10 +19,11 @@
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildKernel, kernelPrograms, nativeChecksums } from "./build_kernel.ts";
-import { type Emulator, ours, QEMU, runGuest, v86 } from "./emulators.ts";
+import { choose } from "./choose.ts";
+import { type Emulator, runGuest } from "./emulators.ts";
 import { type GroupRun, readMarks, report, Results } from "./results.ts";
 
 const SECONDS_FOR_LINE = 180;
@@ -38,32 +39,6 @@ async function runGroup(
   const end = marks.at(-1)?.line ?? "";
   if (end !== "done") throw new Error(`${emulator.name}: the kernel ${end}`);
   return readMarks(marks);
-}
-
-/** The machines by the names of the command line. */
-function chosen(
-  names: readonly string[],
-  options: { readonly against: string | undefined; readonly translateAfter: number },
-): { readonly emulators: readonly Emulator[]; readonly base: string } {
-  const { translateAfter, against } = options;
-  if (against !== undefined) {
-    const other = ours({ name: "other", checkout: resolve(against), translateAfter });
-    return { emulators: [ours({ translateAfter }), other], base: "other" };
-  }
-  const known: Record<string, () => Emulator> = {
-    ours: () => ours({ translateAfter }),
-    interpreted: () => ours({ name: "interpreted", translateAfter: 0 }),
-    qemu: () => QEMU,
-    v86: () => v86(),
-  };
-  const emulators = names.map((name) => {
-    const make = known[name];
-    if (make === undefined) {
-      throw new Error(`No machine "${name}"; there are ${Object.keys(known).join(", ")}`);
-    }
-    return make();
-  });
-  return { emulators, base: names.includes("qemu") ? "qemu" : names.at(-1) ?? "" };
 }
 
 /** What the kernel is asked for, group by group: all of it, or the names of programs. */
@@ -103,7 +78,7 @@ async function main(): Promise<void> {
   });
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
   const divide = Number(values.divide ?? (values.quick ? 10 : 1));
-  const { emulators, base } = chosen(values.emulators.split(","), {
+  const { emulators, base } = choose(values.emulators.split(","), {
     against: values.against,
     translateAfter: Number(values.translate),
   });

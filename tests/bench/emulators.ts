@@ -6,6 +6,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { CpuModel } from "../../cpu/mod.ts";
 
 /** What a machine is given. */
 export interface GuestOptions {
@@ -46,6 +47,8 @@ export function ours(
     readonly name?: string;
     readonly checkout?: string;
     readonly translateAfter?: number;
+    /** Default "p4", which has SSE2. */
+    readonly cpu?: CpuModel;
   } = {},
 ): Emulator {
   return {
@@ -57,6 +60,7 @@ export function ours(
         ...guest,
         checkout: options.checkout ?? own("../.."),
         translateAfter: options.translateAfter ?? TRANSLATE_ON,
+        cpu: options.cpu ?? "p4",
       }),
     ],
   };

@@ -8,6 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import type { CpuModel } from "../../../cpu/mod.ts";
 import type { GuestOptions } from "../emulators.ts";
 
 const STEP = 50_000_000;
@@ -16,12 +17,13 @@ async function main(): Promise<void> {
   const options = JSON.parse(Deno.args[0] ?? "") as GuestOptions & {
     readonly checkout: string;
     readonly translateAfter: number;
+    readonly cpu: CpuModel;
   };
   const module = pathToFileURL(`${options.checkout}/devices/mod.ts`).href;
   const { Machine } = await import(module) as typeof import("../../../devices/mod.ts");
   const machine = new Machine({
     ramBytes: options.ramMiB << 20,
-    cpu: "p4",
+    cpu: options.cpu,
     translateAfter: options.translateAfter,
     serial: (bytes) => {
       for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));

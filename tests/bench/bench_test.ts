@@ -1,5 +1,6 @@
 /**
- * The benchmark kernel computes the same on our machine, interpreted and translated, as natively and on QEMU.
+ * The benchmarks themselves: the kernel computes the same on our machine, interpreted and translated, as natively and
+ * on QEMU.
  *
  * Needs gcc with -m32; QEMU where there is one.
  *
@@ -10,6 +11,7 @@ import { spawnSync } from "node:child_process";
 import { buildKernel, canBuildKernel, kernelPrograms, nativeChecksums } from "./build_kernel.ts";
 import { type Emulator, ours, QEMU, runGuest } from "./emulators.ts";
 import { geometricMean, median, table } from "./figures.ts";
+import { readParts } from "./linux/compare.ts";
 import { readMarks } from "./results.ts";
 
 /** So few iterations that the whole takes seconds. */
@@ -79,4 +81,29 @@ Deno.test("bench: medians, means and columns", () => {
   assert.ok(Number.isNaN(median([])));
   assert.ok(Math.abs(geometricMean([0.5, 8]) - 2) < 1e-12);
   assert.equal(table([["a", "1.5"], ["bcd", "10"]]), "a    1.5\nbcd   10");
+});
+
+Deno.test("bench: parts of a Linux run from its marks", () => {
+  const mark = (line: string, wallSeconds: number) => ({
+    line,
+    wallSeconds,
+    cpuSeconds: wallSeconds / 2,
+    peakMiB: 100 + wallSeconds,
+  });
+  const run = readParts([
+    mark("[    0.0] Linux", 1),
+    mark("=== begin ===", 4),
+    mark("part awk", 5),
+    mark("0123", 6),
+    mark("part sort", 7),
+    mark("part end", 10),
+  ]);
+  assert.deepEqual(
+    run.wall,
+    new Map([["to the shell", 4], ["awk", 2], ["sort", 3], ["workload", 6]]),
+  );
+  assert.equal(run.cpu.get("workload"), 3);
+  assert.equal(run.output, "0123");
+  assert.equal(run.peakMiB, 110);
+  assert.throws(() => readParts([mark("panic", 1)]), /did not reach the shell/);
 });
