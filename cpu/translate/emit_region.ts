@@ -14,7 +14,7 @@ import type { Runtime } from "../execute/runtime.ts";
 import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
-import { leavesPage, type Node, NONE, type Region } from "./region.ts";
+import { leavesPage, type Node, type Region } from "./region.ts";
 import {
   type Edges,
   FLAGS,
@@ -60,7 +60,7 @@ interface Facts {
 interface NodeFacts {
   readonly facts: readonly Facts[];
   /** Somebody may look at the flags with which the node is entered. */
-  flagsLive: boolean;
+  readonly flagsLive: boolean;
   /** Flags are set (for all ways through). */
   readonly kills: boolean;
   readonly written: number;
@@ -173,29 +173,14 @@ class RegionWriter {
       }
       this.#facts.set(node, {
         facts,
-        flagsLive: exposed,
+        // Behind it is the payment for the next node, which may leave with the flags of the one before.
+        flagsLive: exposed || !kills,
         kills,
         written,
         dirtyIn: 0,
         cleans,
         writtenAfterClean: after,
       });
-    }
-    // Flags: backwards.
-    for (let changed = true; changed;) {
-      changed = false;
-      for (let i = nodes.length - 1; i >= 0; i--) {
-        const node = nodes[i] as Node;
-        const facts = this.#facts.get(node) as NodeFacts;
-        if (facts.flagsLive || facts.kills) continue;
-        if (
-          exits(node) || this.#facts.get(node.taken as Node)?.flagsLive === true ||
-          this.#facts.get(node.next as Node)?.flagsLive === true
-        ) {
-          facts.flagsLive = true;
-          changed = true;
-        }
-      }
     }
     // Registers newer in locals: forwards.
     for (let changed = true; changed;) {
@@ -506,16 +491,6 @@ class RegionWriter {
     f.i32(record + L.RECORD_BYTES).return().end();
     this.#reload();
   }
-}
-
-/** Whether a direct way out of the node may leave the region. */
-function exits(node: Node): boolean {
-  const { taken, takenEip, next, nextEip, operation } = node;
-  // Calls and returns settle their flags themselves, but for those that stay inside.
-  if (operation === "ret" || operation === "callE") return false;
-  if (operation === "call") return taken !== undefined && leavesPage(node, takenEip);
-  return (takenEip !== NONE && (taken === undefined || leavesPage(node, takenEip))) ||
-    (nextEip !== NONE && (next === undefined || leavesPage(node, nextEip)));
 }
 
 /** Edges that emit nothing. */

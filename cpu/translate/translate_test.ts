@@ -72,6 +72,19 @@ Deno.test("translated code stops after exactly as many instructions as it is tol
   }
 });
 
+Deno.test("a budget that ends behind a block without flags leaves those of the block before", () => {
+  // mov ecx, 40; L: test al, cl; jnz M; mov ebx, ecx; jmp N; M: inc al; mov edx, ecx; N: sub ecx, 1; jnz L; hlt
+  // deno-fmt-ignore
+  const code = [
+    0xb9, 40, 0, 0, 0, 0x84, 0xc8, 0x75, 4, 0x89, 0xcb, 0xeb, 4, 0xfe, 0xc0, 0x89, 0xca,
+    0x83, 0xe9, 1, 0x75, 0xef, HLT,
+  ];
+  for (let length = 1; length < 40; length++) {
+    const cpu = compare(code, Array.from({ length: Math.ceil(300 / length) }, () => length), 3);
+    assert.ok(cpu.halted && regions(cpu) > 0);
+  }
+});
+
 Deno.test("random programs of loops, calls and memory do the same translated", () => {
   // Each piece is one instruction; branches go to pieces, so that most loops are cut by the limit.
   const register = fc.nat(7).filter((n) => n !== 4);

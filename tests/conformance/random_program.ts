@@ -114,8 +114,10 @@ export class ProgramWriter {
     this.#add(0x81, 0xfc, ...dword(S.STACK_LOW), 0x0f, 0x82, to(S.MAIN));
     if (random.oneIn(2)) this.#pointer();
     for (let i = 2 + random.below(5); i > 0; i--) this.#segment(2);
-    if (random.oneIn(8)) this.#add(0xe9, to(random.pick(this.#functions)));
-    else if (random.oneIn(8)) this.#add(0x6a, 1, 0xc2, ...word(4 * random.below(2)));
+    // A tail call, RET with an operand, or RET.
+    const end = random.below(8);
+    if (end === 0) this.#add(0xe9, to(random.pick(this.#functions)));
+    else if (end === 1) this.#add(0x6a, 1, 0xc2, ...word(4 * random.below(2)));
     else this.#add(0xc3);
   }
 
