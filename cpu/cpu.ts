@@ -3,7 +3,7 @@
  * Sources: SDM vol. 3A §9.1 (state after reset), Table 9-1; Multiboot 0.6.96 §3.2 (entry state of a kernel).
  * @module
  */
-import { createEventUnit, systemAssists } from "./events/mod.ts";
+import { createEventUnit, enterGate, eventSemantics, systemAssists } from "./events/mod.ts";
 import type { Assists } from "./execute/assist.ts";
 import { integerAssists } from "./execute/assists.ts";
 import { Core } from "./execute/core.ts";
@@ -60,11 +60,12 @@ function instructionSet({ name, features }: Model): { decoder: Decoder; handlers
     decoder = new Decoder(ROWS, (feature) => features.has(feature));
     decoders.set(name, decoder);
   }
-  handlers ??= new Handlers(decoder, { ...integerSemantics, ...timeSemantics }, [
-    fpuSemantics,
-    simdSemantics,
-    floatSemantics,
-  ]);
+  handlers ??= new Handlers(
+    decoder,
+    { ...integerSemantics, ...timeSemantics, ...eventSemantics },
+    [fpuSemantics, simdSemantics, floatSemantics],
+    { enterGate },
+  );
   return { decoder, handlers };
 }
 

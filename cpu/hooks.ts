@@ -8,7 +8,7 @@
 import type { Core } from "./execute/core.ts";
 import type { Engine, TraceListener } from "./execute/engine.ts";
 import type { DecodedInstruction, Instrumentation } from "./execute/translate_block.ts";
-import { COUNTERS, COUNTERS_MAX } from "./state/layout.ts";
+import { COUNTERS, COUNTERS_MAX, UNUSUAL_FOR } from "./state/layout.ts";
 
 /** An interrupt, exception, software interrupt or return from one. */
 export interface DiscontinuityEvent {
@@ -219,6 +219,7 @@ export class Hooks {
   onDiscontinuity(callback: (event: DiscontinuityEvent) => void): Disposable {
     const { report } = this.#core;
     return subscribe(this.#discontinuity, callback, (some) => {
+      this.#core.setUnusual(UNUSUAL_FOR.LISTENER, some);
       report.discontinuity = !some ? undefined : (type, vector, errorCode, from, to, address) => {
         const event: DiscontinuityEvent = {
           type,

@@ -23,6 +23,7 @@ import {
   selectorError,
   SYSTEM_TYPE,
 } from "../memory/mod.ts";
+import { OUTCOME } from "./fast.ts";
 import { StackFrame } from "./frame.ts";
 import { switchTask, TASK_SWITCH, taskDescriptor } from "./tasks.ts";
 import { innerStack } from "./tss.ts";
@@ -60,6 +61,14 @@ export function enterVector(
   errorCode: number,
   returnEip: number,
 ): void {
+  if (core.enterGate !== undefined) {
+    const resume = source === SOURCE.EXCEPTION && setsResumeFlag(vector) ? RF : 0;
+    const software = source === SOURCE.SOFTWARE ? 1 : 0;
+    if (core.enterGate(vector, software, errorCode, returnEip | 0, resume) === OUTCOME.DONE) {
+      core.enteredHandler = true;
+      return;
+    }
+  }
   const from = (core.segmentBase(L.CS) + returnEip) >>> 0;
   if (core.cr0 & 1) enterProtected(core, vector, source, errorCode, returnEip);
   else enterReal(core, vector, returnEip);

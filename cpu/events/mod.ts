@@ -9,6 +9,7 @@ import { retFar } from "./returns.ts";
 import { privilegedAssists } from "../system/mod.ts";
 import { softwareAssists } from "./software.ts";
 
+export { enterGate, eventSemantics } from "./fast.ts";
 export { createEventUnit, Delivery } from "./delivery.ts";
 
 /** Assists of all system instructions, by operation name. */

@@ -25,6 +25,7 @@ export interface DebuggedCore {
   readonly i32: Int32Array;
   readonly code: { flush(): void; stopAfterInstruction(): void };
   readonly memory: { flush(): void };
+  setUnusual(reason: number, on: boolean): void;
 }
 
 interface Breakpoint {
@@ -77,6 +78,7 @@ export class Breakpoints {
     });
     const enabled = all.filter((one) => one.enabled);
     this.armed = enabled.length > 0;
+    this.#core.setUnusual(L.UNUSUAL_FOR.BREAKPOINTS, this.armed);
     this.#ports = enabled.filter(({ kind }) => kind === KIND.PORT && extensions);
     const data = enabled.filter(({ kind }) => kind === KIND.WRITE || kind === KIND.ACCESS);
     const watched = places(this.#data) !== places(data);

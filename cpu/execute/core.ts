@@ -90,8 +90,6 @@ export class Core {
   };
   /** Set by each entry into a handler: INT n with TF set is not followed by a single-step trap. */
   enteredHandler = false;
-  /** From the delivery of an NMI to the next IRET, further ones wait (SDM vol. 3A §6.7.1). */
-  nmiBlocked = false;
   /** Hears of the data accesses of assists while the instruction is traced. */
   accessed: ((linear: number, size: number, value: number, write: boolean) => void) | undefined =
     undefined;
@@ -101,6 +99,9 @@ export class Core {
   readonly debug: Breakpoints = new Breakpoints(this);
   /** IRET or a task switch has loaded RF: it holds for the next instruction, not for that one. */
   resumeFlagLoaded = false;
+  /** Set by the engine: delivery in Wasm (events/fast.ts), which may decline. */
+  enterGate: ((...parameters: [number, number, number, number, number]) => number) | undefined =
+    undefined;
   /** Set by a triple fault. */
   shutdown = false;
   /** CS of the last code that was not flat: what was found under the present epoch was found with it. */
@@ -167,6 +168,18 @@ export class Core {
   }
   get cr4(): number {
     return this.i32[L.CR4 >> 2] as number;
+  }
+  /** From the delivery of an NMI to the next IRET, further ones wait (SDM vol. 3A §6.7.1). */
+  get nmiBlocked(): boolean {
+    return ((this.i32[L.UNUSUAL >> 2] as number) & L.UNUSUAL_FOR.NMI) !== 0;
+  }
+  set nmiBlocked(value: boolean) {
+    this.setUnusual(L.UNUSUAL_FOR.NMI, value);
+  }
+  /** For a reason (`UNUSUAL_FOR`) events and returns have to be done in TypeScript, or not any more. */
+  setUnusual(reason: number, on: boolean): void {
+    const others = (this.i32[L.UNUSUAL >> 2] as number) & ~reason;
+    this.i32[L.UNUSUAL >> 2] = on ? others | reason : others;
   }
   /** CR0.PE and not virtual-8086. */
   get protectedMode(): boolean {

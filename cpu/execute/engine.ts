@@ -100,6 +100,7 @@ export class Engine implements CodeCache {
     const instance = new WebAssembly.Instance(options.module, { e: this.#environment });
     this.#environment["table"] = instance.exports["table"] as WebAssembly.Table;
     this.exports = { ...this.#environment, ...instance.exports };
+    this.#core.enterGate = instance.exports["enterGate"] as Core["enterGate"];
     this.#enter = instance.exports["enter"] as (block: number) => void;
     this.#resume = instance.exports["run"] as (record: number) => void;
   }

@@ -86,6 +86,9 @@ function variant(
   return (((size * 2 + address) * 4 + kind) * 2 + flat) * 3 + repeat;
 }
 
+/** Functions of the module that are called from outside, by name; each is built once and gives its index. */
+export type Exported = Readonly<Record<string, (runtime: Runtime) => number>>;
+
 /** The forms of a table and the Wasm module of their handlers. */
 export class Handlers {
   readonly #numbers: Int16Array;
@@ -106,13 +109,16 @@ export class Handlers {
   /** Modules of the groups by group and pages of memory. */
   readonly #groupModules = new Map<string, WebAssembly.Module>();
   readonly #groups: number;
+  readonly #exported: Exported;
 
-  /** `groups`: semantics that are made later, on first use. */
+  /** `groups`: semantics that are made later, on first use. `exported`: functions that the engine looks for. */
   constructor(
     decoder: Decoder,
     semantics: Readonly<Record<string, Semantics>>,
     groups: readonly Readonly<Record<string, Semantics>>[] = [],
+    exported: Exported = {},
   ) {
+    this.#exported = exported;
     this.#groups = groups.length + 1;
     for (const [group, list] of [semantics, ...groups].entries()) {
       for (const [operation, one] of Object.entries(list)) {
@@ -384,6 +390,9 @@ export class Handlers {
     module.exportTable("regions", module.table(REGION_SLOTS, runtime.handlerType));
     for (const [name, index] of Object.entries(regionRuntime(runtime))) {
       module.exportFunction(name, index);
+    }
+    for (const [name, build] of Object.entries(this.#exported)) {
+      module.exportFunction(name, build(runtime));
     }
     return module.encode();
   }

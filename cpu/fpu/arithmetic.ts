@@ -10,7 +10,7 @@
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, I64 } from "../execute/wasm.ts";
 import { FPU_CONTROL, FPU_STATUS } from "../state/layout.ts";
-import { Code, int, type Local, long, type Value, word } from "./expression.ts";
+import { Code, int, type Local, long, type Value, word } from "../execute/expression.ts";
 import { precisionCut, round, roundsUp } from "./round.ts";
 import {
   BIAS,

@@ -9,7 +9,7 @@
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, I64 } from "../execute/wasm.ts";
 import { add, compare, divide, multiply } from "./arithmetic.ts";
-import { Code, int, type Local, long, type Value, word } from "./expression.ts";
+import { Code, int, type Local, long, type Value, word } from "../execute/expression.ts";
 import { narrow, toInteger } from "./round.ts";
 import {
   C0,

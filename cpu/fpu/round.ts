@@ -7,7 +7,7 @@
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, I64 } from "../execute/wasm.ts";
 import { FPU_CONTROL } from "../state/layout.ts";
-import { Code, int, type Local, long, type Value, word } from "./expression.ts";
+import { Code, int, type Local, long, type Value, word } from "../execute/expression.ts";
 import {
   BIAS,
   C1,

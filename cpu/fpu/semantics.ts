@@ -33,7 +33,7 @@ import {
   setConditions,
   squareRoot,
 } from "./arithmetic.ts";
-import { Code, int, Local, type Value, word } from "./expression.ts";
+import { Code, int, Local, type Value, word } from "../execute/expression.ts";
 import {
   arithmeticOperand,
   arithmeticRegisters,

@@ -17,7 +17,7 @@ import {
   FPU_TAG,
   FPU_TOP,
 } from "../state/layout.ts";
-import { Code, int, type Local, long, type Value, word } from "./expression.ts";
+import { Code, int, type Local, long, type Value, word } from "../execute/expression.ts";
 
 /** Exceptions, in status and (as masks) in control word. */
 export const IE = 1;

@@ -6,7 +6,7 @@
 import type { Runtime } from "../execute/runtime.ts";
 import { F32, F64, I32, I64 } from "../execute/wasm.ts";
 import { MXCSR } from "../state/layout.ts";
-import { Code, int, type Local, long, type Value, word } from "../fpu/expression.ts";
+import { Code, int, type Local, long, type Value, word } from "../execute/expression.ts";
 import {
   admit,
   constant,

@@ -10,7 +10,7 @@
 import type { Runtime } from "../execute/runtime.ts";
 import { F32, F64, I32, I64 } from "../execute/wasm.ts";
 import { CR4, CURRENT, MXCSR, SIMD_RAISED } from "../state/layout.ts";
-import { Code, int, type Local, long, type Value, word } from "../fpu/expression.ts";
+import { Code, int, type Local, long, type Value, word } from "../execute/expression.ts";
 
 /** Exceptions: sticky flags of MXCSR. Their masks are 7 bits above. */
 export const IE = 1;

@@ -8,7 +8,7 @@
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, V128, type VectorOperation, type WasmFunction } from "../execute/wasm.ts";
 import { MXCSR } from "../state/layout.ts";
-import { Code, word } from "../fpu/expression.ts";
+import { Code, word } from "../execute/expression.ts";
 import {
   CONTROL,
   CONTROL_DEFAULT,

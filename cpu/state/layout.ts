@@ -85,6 +85,17 @@ export const TSC_BASE = 0x88;
 /** Block across two pages whose second page the run loop has just looked up, or 0. */
 export const SECOND_CHECKED = 0x90;
 
+/** Not 0 while events and returns must be seen in TypeScript: bits of {@link UNUSUAL_FOR}. */
+export const UNUSUAL = 0x94;
+export const UNUSUAL_FOR = {
+  /** Somebody listens. */
+  LISTENER: 1,
+  /** An NMI waits for IRET. */
+  NMI: 2,
+  /** Breakpoints: RF counts. */
+  BREAKPOINTS: 4,
+} as const;
+
 /** Bits of EFLAGS that the processor has; all others stay 0. */
 export const EFLAGS_EXISTING = 0x80;
 /**

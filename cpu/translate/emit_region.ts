@@ -475,11 +475,12 @@ class RegionWriter {
     state.seen.bails = true;
     x.spill();
     f.i32(record).i32(handler - handlers.cases).callIndirect(runtime.handlerType, 0);
+    const result = state.take(I32);
     if (ends) {
-      f.return();
+      f.set(result);
+      goOnAt(f, result, runtime.handlerType);
       return;
     }
-    const result = state.take(I32);
     f.tee(result).i32(record + L.RECORD_BYTES).ne().if(undefined, false);
     f.get(result).return().end();
     this.#goOnBehind(record);

@@ -6,7 +6,7 @@
  * is computed twice, so put it in a local.
  * @module
  */
-import { F32, F64, I32, I64, type Operation, type WasmFunction } from "../execute/wasm.ts";
+import { F32, F64, I32, I64, type Operation, type WasmFunction } from "./wasm.ts";
 
 /** What may stand where a value is expected: a constant takes the other side's type. */
 export type Operand = Value | number | bigint;
