@@ -86,7 +86,7 @@ export const TSC_BASE = 0x88;
 export const SECOND_CHECKED = 0x90;
 
 /** Not 0 while events and returns must be seen in TypeScript: bits of {@link UNUSUAL_FOR}. */
-export const UNUSUAL = 0x94;
+export const UNUSUAL = 0x98;
 export const UNUSUAL_FOR = {
   /** Somebody listens. */
   LISTENER: 1,
