@@ -10,7 +10,7 @@
  */
 import type { Decoder } from "../isa/decode.ts";
 import { IF, RF, TF } from "../state/flags.ts";
-import type { Fault } from "../state/fault.ts";
+import { type Fault, VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import { type Assists, emptyOperands, fillOperands, type Operands } from "./assist.ts";
 import { Blocks } from "./blocks.ts";
@@ -99,7 +99,8 @@ export class Engine implements CodeCache {
     this.#environment = { memory: core.wasmMemory, ...this.#imports() };
     const instance = new WebAssembly.Instance(options.module, { e: this.#environment });
     this.#environment["table"] = instance.exports["table"] as WebAssembly.Table;
-    this.exports = { ...this.#environment, ...instance.exports };
+    const pageFault = (record: number): number => this.#pageFault(record);
+    this.exports = { ...this.#environment, ...instance.exports, pageFault };
     this.#core.enterGate = instance.exports["enterGate"] as Core["enterGate"];
     this.#enter = instance.exports["enter"] as (block: number) => void;
     this.#resume = instance.exports["run"] as (record: number) => void;
@@ -168,7 +169,39 @@ export class Engine implements CodeCache {
     // Accesses that somebody watches, and those across pages, are the interpreter's.
     if ((linear & 0xfff) + size > 0x1000 || i32[L.TLB_READ >> 2] === L.TLB_TRACE) return 0;
     if (i32[L.WATCHING >> 2] !== 0) return 0;
-    return memory.fill(linear, size, write !== 0);
+    const host = memory.fill(linear, size, (write & 1) !== 0);
+    if (host === 0 && write & 2 && this.#plainEvents()) {
+      const code = memory.faultOf(linear, (write & 1) !== 0);
+      if (code >= 0) {
+        core.fault.set(VECTOR.PF, code, linear);
+        i32[L.FAULT_DUE >> 2] = 1;
+      }
+    }
+    return host;
+  }
+  /** Nothing wants to look at instruction boundaries: no single step, no breakpoint, no listener. */
+  #plainEvents(): boolean {
+    const { i32 } = this.#core;
+    return i32[L.UNUSUAL >> 2] === 0 && ((i32[L.EFLAGS >> 2] as number) & (TF | RF)) === 0 &&
+      i32[L.STOP_REQUESTED >> 2] === 0;
+  }
+  /** Delivers the page fault for which a region left at a record; 1 when its code may go on at EIP. */
+  #pageFault(record: number): number {
+    const { fault, i32 } = this.#core;
+    i32[L.FAULT_DUE >> 2] = 0;
+    i32[L.CURRENT >> 2] = record;
+    this.#unwind(fault);
+    this.#account();
+    const before = this.#retired;
+    this.#deliver();
+    // The instruction that a repeated fault counts as is paid for too.
+    const more = this.#retired - before;
+    for (const word of [L.BUDGET, L.BUDGET_START]) {
+      i32[word >> 2] = (i32[word >> 2] as number) - more;
+    }
+    if (!this.#mustLook() && (i32[L.BUDGET >> 2] as number) > 0) return 1;
+    i32[L.EXIT_REASON >> 2] = L.EXIT.DISPATCH;
+    return 0;
   }
   /** From now on blocks are counted, and given to the translator after `threshold` entries. */
   translateWith(translator: CodeTranslator, threshold: number): void {

@@ -223,7 +223,7 @@ export class Runtime {
   }
   /**
    * (linear, size, plus 256 for a write; 256 alone for writes anywhere in the page) → host address, or 0 where the
-   * interpreter must do the access.
+   * interpreter must do the access. With 0x200 in the size, the page fault that it is may be made due (`FAULT_DUE`).
    */
   ready(): number {
     return this.shared("ready", [I32, I32], [I32], (f) => {

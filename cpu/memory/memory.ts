@@ -114,6 +114,9 @@ export class Memory implements MemoryUnit {
     if ((word & L.TLB_SEEN) !== 0 && !this.#beforeStore(linear, word, size)) return 0;
     return word === 0 ? 0 : (linear + (word & ~0xfff)) | 0;
   }
+  faultOf(linear: number, write: boolean): number {
+    return this.#walker.tryWalk(linear, write, this.#core.cpl === 3);
+  }
   /** Before a store to a page that is seen, inside the page. False: the page has code. */
   #beforeStore(linear: number, word: number, size: number): boolean {
     const core = this.#core;

@@ -96,6 +96,9 @@ export const UNUSUAL_FOR = {
   BREAKPOINTS: 4,
 } as const;
 
+/** Not 0: the access for which a region is leaving is a page fault, which the engine's fault object holds. */
+export const FAULT_DUE = 0x9c;
+
 /** Bits of EFLAGS that the processor has; all others stay 0. */
 export const EFLAGS_EXISTING = 0x80;
 /**

@@ -104,6 +104,11 @@ export class Leaving {
     f.i32(0).get(budget).store(L.BUDGET);
     const { depth } = f;
     f.block().block().block().block().get(this.#way).brTable([0, 1, 2], 3).end();
+    f.loadAt(L.FAULT_DUE).if(undefined, false);
+    f.get(this.#at).call(imports.pageFault).if();
+    f.loadAt(L.EIP).call(imports.jump).set(this.#at);
+    goOnAt(f, this.#at, regionType);
+    f.end().i32(0).return().end();
     f.get(this.#at).return();
     f.end();
     f.get(this.#link).get(this.#target).get(this.#at).call(imports.follow).set(this.#at);

@@ -20,6 +20,8 @@ import { goOnAt, Leaving, WAY, type Way } from "./leave.ts";
 export const FLAGS = 8;
 const ALL_FLAGS = 0x300;
 const REGISTERS = 10;
+/** Told to `ready`: a page fault may be delivered as soon as the region has left. */
+const FAULTS = 0x200;
 
 /** Operation whose flags have not been computed. Locals hold the operands. */
 export interface PendingFlags {
@@ -132,6 +134,8 @@ export interface Edges {
 export interface RegionRuntime {
   /** (linear, size, write) → host address, or 0. */
   readonly ready: number;
+  /** (record) → 1 when its page fault is delivered and nothing else is due, or 0. */
+  readonly pageFault: number;
   /** (link, target, record) → next record or 0. */
   readonly follow: number;
   /** (target) → next record or 0. */
@@ -481,7 +485,8 @@ export class RegionEmitter extends Emitter {
     );
     if (size > 1) f.get(linear).or();
     f.i32(size > 1 ? size - 1 : 1).and().if(I32, false);
-    f.get(linear).i32(size | (write ? 0x100 : 0)).call(this.#imports.ready).tee(host).eqz();
+    f.get(linear).i32(size | FAULTS | (write ? 0x100 : 0)).call(this.#imports.ready).tee(host)
+      .eqz();
     f.if(undefined, false);
     this.bail();
     f.end().get(host).else().get(linear).get(entry).add().end();
@@ -499,7 +504,7 @@ export class RegionEmitter extends Emitter {
   }
   override probeWrite(linear: number, size: number): this {
     const { f } = this;
-    f.get(linear).i32(size | 0x100).call(this.#imports.ready).eqz().if(undefined, false);
+    f.get(linear).i32(size | FAULTS | 0x100).call(this.#imports.ready).eqz().if(undefined, false);
     this.bail();
     f.end();
     return this;

@@ -292,6 +292,7 @@ class RegionImports extends Runtime {
   regionRuntime(): RegionRuntime {
     return {
       ready: this.shared("ready", [I32, I32], [I32]),
+      pageFault: this.shared("pageFault", [I32], [I32]),
       follow: this.shared("follow", [I32, I32, I32], [I32]),
       jump: this.shared("jump", [I32], [I32]),
     };
