@@ -39,6 +39,15 @@ export interface Semantics {
   readonly ends?: boolean;
 }
 
+/** What must hold before an instruction of a kind may run; with it, what another may need. */
+export const GUARD = {
+  /** CR0.EM and TS are clear, CR4.OSFXSR is set. */
+  SSE: 1,
+  /** CR0.EM and TS are clear, no x87 exception is pending: x87 and MMX. */
+  X87: 2,
+} as const;
+export type Guard = typeof GUARD[keyof typeof GUARD];
+
 /** What semantics append Wasm through. */
 export class Emitter extends FlagsEmitter {
   // ---- translated code --------------------------------------------------------------------------
@@ -59,6 +68,15 @@ export class Emitter extends FlagsEmitter {
   /** Sets the budget from a local. */
   setBudget(value: number): this {
     this.f.i32(0).get(value).store(BUDGET);
+    return this;
+  }
+
+  /** Before an instruction of a kind: `refused` pushes whether it may not run, `raise` says so to the guest. */
+  guard(_guard: Guard, refused: () => void, raise: () => void): this {
+    refused();
+    this.f.if(undefined, false);
+    raise();
+    this.f.end();
     return this;
   }
 

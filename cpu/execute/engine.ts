@@ -74,8 +74,7 @@ export class Engine implements CodeCache {
   #tracedRecord = 0;
   #listener: TraceListener | undefined = undefined;
   #codeTranslator: CodeTranslator | undefined = undefined;
-  /** The exports of the handlers' module, and its imports. */
-  readonly exports: Readonly<Record<string, unknown>>;
+  readonly #exports: Record<string, unknown>;
   onIdle: (() => void) | undefined = undefined;
   onResume: (() => void) | undefined = undefined;
   /** Instruction counts at which `onTime` wants to be called; Infinity if none. */
@@ -100,12 +99,16 @@ export class Engine implements CodeCache {
     const instance = new WebAssembly.Instance(options.module, { e: this.#environment });
     this.#environment["table"] = instance.exports["table"] as WebAssembly.Table;
     const pageFault = (record: number): number => this.#pageFault(record);
-    this.exports = { ...this.#environment, ...instance.exports, pageFault };
+    this.#exports = { ...this.#environment, ...instance.exports, pageFault };
     this.#core.enterGate = instance.exports["enterGate"] as Core["enterGate"];
     this.#enter = instance.exports["enter"] as (block: number) => void;
     this.#resume = instance.exports["run"] as (record: number) => void;
   }
 
+  /** The exports of the handlers' modules, of groups as they come, and the imports of the first. */
+  get exports(): Readonly<Record<string, unknown>> {
+    return this.#exports;
+  }
   /** Looks up the assists that handlers name. */
   #nameAssists({ assists }: Handlers): void {
     for (const name of assists.slice(this.#assists.length)) {
@@ -119,7 +122,8 @@ export class Engine implements CodeCache {
     const pages = this.#core.wasmMemory.buffer.byteLength / 0x10000;
     const module = handlers.groupModule(group, pages);
     this.#nameAssists(handlers);
-    new WebAssembly.Instance(module, { e: this.#environment });
+    const { exports } = new WebAssembly.Instance(module, { e: this.#environment });
+    for (const [name, value] of Object.entries(exports)) this.#exports[name] ??= value;
   }
 
   #imports(): { [K in keyof RuntimeImports]: RuntimeImports[K] } {

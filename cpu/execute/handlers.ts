@@ -314,7 +314,7 @@ export class Handlers {
   }
 
   /**
-   * The module of a group from 1 on: puts its functions into the imported `table`. New assists may be named
+   * The module of a group from 1 on: puts its functions into the imported `table`, exports what they share. New assists may be named
    * afterwards ({@link assists}).
    */
   groupModule(group: number, pages: number): WebAssembly.Module {
@@ -324,6 +324,8 @@ export class Handlers {
       const { module, runtime } = this.#begin(pages);
       module.importTable("table", this.#cold.length, runtime.handlerType);
       this.#functions(module, runtime, group);
+      // Regions call them too.
+      for (const [name, index] of runtime.built) module.exportFunction(name, index);
       made = new WebAssembly.Module(module.encode());
       this.#groupModules.set(key, made);
     }

@@ -118,6 +118,11 @@ export class Runtime {
     return index;
   }
 
+  /** All functions that {@link shared} has built, by name. */
+  get built(): ReadonlyMap<string, number> {
+    return this.#shared;
+  }
+
   /** (linear, record) → value; for reads that missed the inline path. */
   slowRead(size: Size): number {
     const value = size === 8 ? I64 : I32;

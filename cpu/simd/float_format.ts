@@ -140,28 +140,38 @@ export function admit(c: Code, format: Format, bits: Local, denormal: Local): vo
 }
 
 /**
+ * () → 0, when everything that was raised is masked and in MXCSR now; else what was raised, and MXCSR is as it was.
+ * SIMD_RAISED is 0 afterwards.
+ */
+export function settleMasked(runtime: Runtime): number {
+  return runtime.shared("simd.settleMasked", [], [I32], (f) => {
+    const c = new Code(f);
+    const raised = c.int(word(SIMD_RAISED));
+    c.storeWord(SIMD_RAISED, 0);
+    const unmasked = raised.and(word(MXCSR).shrU(MASK_SHIFT).xor(-1));
+    c.if(unmasked, () => c.return(raised), undefined, false);
+    c.storeWord(MXCSR, word(MXCSR).or(raised));
+    c.yield(int(0));
+  });
+}
+
+/**
  * (record): the end of an instruction that raised something. Sets the flags and, when one is not masked, raises
  * #XM, or #UD if the system does not handle that. If IE, DE or ZE of any element is not masked, no element
  * is computed, so OE, UE and PE stay (SDM vol. 1 §11.5.3.2).
  */
 export function settle(runtime: Runtime): number {
+  const masked = settleMasked(runtime);
   return runtime.shared("simd.settle", [I32], [], (f) => {
     const c = new Code(f);
     const [record] = Code.parameters([I32]) as [Local];
-    const raised = c.int(word(SIMD_RAISED));
-    c.storeWord(SIMD_RAISED, 0);
-    const unmasked = c.int(raised.and(word(MXCSR).shrU(MASK_SHIFT).xor(-1)));
-    c.if(
-      unmasked,
-      () => {
-        c.if(unmasked.and(IE | DE | ZE), () => c.set(raised, raised.and(IE | DE | ZE)));
-        c.storeWord(MXCSR, word(MXCSR).or(raised));
-        c.storeWord(CURRENT, record);
-        c.call(runtime.raise, [word(CR4).and(OSXMMEXCPT).choose(19, 6), -1]);
-      },
-      undefined,
-      false,
-    );
+    const raised = c.int();
+    c.call(masked, [], [raised]);
+    c.if(raised.isZero(), () => c.return(), undefined, true);
+    const first = raised.and(word(MXCSR).shrU(MASK_SHIFT).xor(-1)).and(IE | DE | ZE);
+    c.if(first, () => c.set(raised, raised.and(IE | DE | ZE)));
     c.storeWord(MXCSR, word(MXCSR).or(raised));
+    c.storeWord(CURRENT, record);
+    c.call(runtime.raise, [word(CR4).and(OSXMMEXCPT).choose(19, 6), -1]);
   });
 }

@@ -11,7 +11,7 @@ import { RECORD, SIMD_RAISED } from "../state/layout.ts";
 import { comparison, extremum, RELATION, relation } from "./float_compare.ts";
 import * as convert from "./float_convert.ts";
 import { arithmetic, OPERATIONS } from "./float_fast.ts";
-import { DOUBLE, type Format, settle, SINGLE } from "./float_format.ts";
+import { DOUBLE, type Format, settle, settleMasked, SINGLE } from "./float_format.ts";
 import {
   extract,
   packedArithmetic,
@@ -24,8 +24,13 @@ import { commit, sse, sseWithMmx } from "./guard.ts";
 
 /** The exceptions of the operation: after this the instruction does not fault. */
 function finish(x: Emitter): void {
-  x.f.loadAt(SIMD_RAISED).if(undefined, false);
-  x.record().f.call(settle(x.runtime)).end();
+  const { f } = x;
+  f.loadAt(SIMD_RAISED).if(undefined, false);
+  if (x.translated) {
+    f.call(settleMasked(x.runtime)).if(undefined, false);
+    x.bail().f.end();
+  } else x.record().f.call(settle(x.runtime));
+  f.end();
 }
 /** Pushes the lowest element of an operand, or an operand that is no more, as bits. */
 function readBits(x: Emitter, index: number, { width }: Format): void {

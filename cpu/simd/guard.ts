@@ -8,7 +8,7 @@
  */
 import type { Assists } from "../execute/assist.ts";
 import type { Core } from "../execute/core.ts";
-import type { Emitter, Semantics } from "../execute/emit.ts";
+import { type Emitter, GUARD, type Semantics } from "../execute/emit.ts";
 import { pendingException } from "../fpu/mod.ts";
 import { VECTOR } from "../state/fault.ts";
 import { CR0, CR4, FPU_STATUS, FPU_TAG, FPU_TOP } from "../state/layout.ts";
@@ -21,23 +21,24 @@ const ES = 0x80;
 
 /** SSE: CR0.EM and a clear CR4.OSFXSR are #UD, CR0.TS is #NM. */
 export function guardSse(x: Emitter): void {
-  const { f } = x;
-  f.loadAt(CR0).i32(CR0_EM | CR0_TS).and().loadAt(CR4).i32(CR4_OSFXSR).and().i32(CR4_OSFXSR).xor();
-  f.or().if(undefined, false);
-  x.assist("sseUnavailable");
-  f.end();
+  x.guard(GUARD.SSE, () => {
+    x.f.loadAt(CR0).i32(CR0_EM | CR0_TS).and();
+    x.f.loadAt(CR4).i32(CR4_OSFXSR).and().i32(CR4_OSFXSR).xor().or();
+  }, () => x.assist("sseUnavailable"));
 }
 /** MMX: CR0.EM is #UD, CR0.TS #NM, a pending x87 exception #MF. */
 export function guardMmx(x: Emitter): void {
-  const { f } = x;
-  f.loadAt(CR0).i32(CR0_EM | CR0_TS).and().loadAt(FPU_STATUS).i32(ES).and().or();
-  f.if(undefined, false);
-  x.assist("mmxUnavailable");
-  f.end();
+  x.guard(GUARD.X87, () => {
+    x.f.loadAt(CR0).i32(CR0_EM | CR0_TS).and();
+    x.register(FPU_STATUS).f.i32(ES).and().or();
+  }, () => x.assist("mmxUnavailable"));
 }
-/** After the last fault of an MMX instruction: TOP is 0 and all registers are valid. */
-export function enterMmx(x: Emitter): void {
-  x.f.i32(0).i32(0).store(FPU_TOP).i32(0).i32(0xff).store(FPU_TAG);
+/** After the last fault of an MMX instruction: TOP is 0 and all registers are valid, or empty (`tags` 0). */
+export function enterMmx(x: Emitter, tags = 0xff): void {
+  const word = x.local();
+  x.f.i32(0).set(word);
+  x.setRegister(FPU_TOP, word).f.i32(tags).set(word);
+  x.setRegister(FPU_TAG, word);
 }
 
 /** True when an operand is an MMX register. */

@@ -32,7 +32,7 @@ import {
   TLB_WRITE,
   XMM,
 } from "../state/layout.ts";
-import { guardMmx, requireMmx, requireSse, sse } from "./guard.ts";
+import { enterMmx, guardMmx, requireMmx, requireSse, sse } from "./guard.ts";
 
 const CR0_EM_TS = 0xc;
 const CR4_OSFXSR = 0x200;
@@ -49,7 +49,7 @@ const WRITTEN = XMM_AT + XMM_BYTES;
 const emms: Semantics = {
   emit(x: Emitter): void {
     guardMmx(x);
-    x.f.i32(0).i32(0).store(FPU_TOP).i32(0).i32(0).store(FPU_TAG);
+    enterMmx(x, 0);
   },
 };
 

@@ -13,6 +13,7 @@ import { type Handlers, RETURNED, SPECIAL } from "../execute/handlers.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
+import { floatSemantics, simdSemantics } from "../simd/mod.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
 import { leavesPage, type Node, type Region } from "./region.ts";
 import {
@@ -35,14 +36,16 @@ const ALL_REGISTERS = 0x3ff;
 const ALL_FLAGS = 0x300;
 
 /** Operations that are translated; the others call the interpreter's handler. */
-const INLINE: ReadonlySet<string> = new Set(
-  ("add or adc sbb and sub xor cmp test inc dec neg not mul imul imul3 div idiv xadd cmpxchg cmpxchg8b " +
+const INLINE: ReadonlySet<string> = new Set([
+  ...Object.keys(simdSemantics),
+  ...Object.keys(floatSemantics),
+  ...("add or adc sbb and sub xor cmp test inc dec neg not mul imul imul3 div idiv xadd cmpxchg cmpxchg8b " +
     "rol ror rcl rcr shl shr sar shld shrd bt bts btr btc bsf bsr bswap " +
     "mov movzx movsx lea xchg cbw cwd xlat salc lahf sahf clc stc cmc cld std cli nop " +
     "jmp jmpE call callE ret loop loope loopne jcxz push pop popE pusha popa pushSegment leave pushf sti " +
     "rdtsc movs movs1 stos stos1 lods lods1 cmps cmps1 scas scas1 " +
     Array.from({ length: 16 }, (_, i) => `j.${i} cmov.${i} set.${i}`).join(" ")).split(" "),
-);
+]);
 
 /** Records without a form behind which the locals still hold the registers. */
 const STAYS: ReadonlySet<number> = new Set([SPECIAL.FALL_THROUGH, SPECIAL.SECOND, SPECIAL.COUNT]);
@@ -142,6 +145,7 @@ class RegionWriter {
     f.loadAt(L.TLB_WRITE).set(writeTable);
     this.#state.dirty = 0;
     this.#state.pending = undefined;
+    this.#state.guarded = 0;
   }
 
   // ---- analysis ---------------------------------------------------------------------------------
@@ -158,6 +162,7 @@ class RegionWriter {
       let [kills, exposed, written, cleans, after] = [false, false, 0, false, 0];
       for (const record of this.#records(node)) {
         state.begin();
+        state.guarded = 0;
         this.#instruction(node, record, edges);
         const seen = { ...state.seen };
         state.release();
@@ -257,6 +262,8 @@ class RegionWriter {
     const state = this.#state;
     state.dirty = (this.#facts.get(node) as NodeFacts).dirtyIn;
     state.pending = undefined;
+    // What one way led here with still holds.
+    if (node.isLoop || node.forward !== 1) state.guarded = 0;
     const edges = this.#edges(node);
     const { facts } = this.#facts.get(node) as NodeFacts;
     let index = 0;
@@ -271,7 +278,7 @@ class RegionWriter {
   #goTo(from: Node, to: Node, charged = false): void {
     const state = this.#state;
     const { f } = state;
-    const saved = { dirty: state.dirty, pending: state.pending };
+    const { dirty, pending, guarded } = state;
     const target = this.#facts.get(to) as NodeFacts;
     if (!charged) this.#charge(to);
     if (target.flagsLive && state.pending !== undefined) {
@@ -282,8 +289,7 @@ class RegionWriter {
       if (label === undefined) throw new Error("a node of the region has no label");
       f.br(f.depth - label.depth);
     } else this.#tree(to);
-    state.dirty = saved.dirty;
-    state.pending = saved.pending;
+    Object.assign(state, { dirty, pending, guarded });
   }
   /** Pays for a node's instructions, or leaves before them. */
   #charge(node: Node): void {

@@ -8,7 +8,7 @@
  * (`bail`). Sources: execute/emit.ts (order of effects), state/layout.ts (records, lazy flags).
  * @module
  */
-import { Emitter, type Form, type Size } from "../execute/emit.ts";
+import { Emitter, type Form, type Guard, type Size } from "../execute/emit.ts";
 import { RETURNED } from "../execute/handlers.ts";
 import type { Condition } from "../execute/form.ts";
 import type { Runtime } from "../execute/runtime.ts";
@@ -51,6 +51,8 @@ export class RegionState {
   pending: PendingFlags | undefined = undefined;
   /** Registers that were read or written anywhere, as bits. */
   used = 0;
+  /** Guards that hold here, as bits. */
+  guarded = 0;
   /** Facts about the instruction that is being emitted, for the analysis of flags. */
   readonly seen: {
     bails: boolean;
@@ -220,6 +222,17 @@ export class RegionEmitter extends Emitter {
   override bail(): this {
     return this.leaveBy(WAY.INTERPRET, this.#at);
   }
+  override guard(guard: Guard, refused: () => void): this {
+    if (this.#state.guarded & guard) return this;
+    refused();
+    this.f.if(undefined, false);
+    this.bail().f.end();
+    if (this.f.depth === this.#depth) this.#state.guarded |= guard;
+    return this;
+  }
+  protected override raise(): void {
+    this.bail();
+  }
   override fault(): this {
     return this.bail();
   }
@@ -300,6 +313,10 @@ export class RegionEmitter extends Emitter {
 
   // ---- registers --------------------------------------------------------------------------------
 
+  override registerAddress(index: number): this {
+    this.f.i32(this.#place(index));
+    return this;
+  }
   override register(offset: number, size: Size = 4): this {
     const index = (offset - L.GPR) >> 2;
     if (index < 0 || index >= FLAGS) return super.register(offset, size);
@@ -415,6 +432,13 @@ export class RegionEmitter extends Emitter {
     this.f.set(this.linearLocal);
     return this.linearLocal;
   }
+  protected override vectorLinear(index: number, write: boolean): number {
+    const linear = this.linear(index, 16, write);
+    if (this.operand(index).aligned !== true) return linear;
+    this.f.get(linear).i32(15).and().if(undefined, false);
+    this.bail().f.end();
+    return linear;
+  }
   override recordSegmentCheck(size: number, write: boolean): this {
     const segment = this.#view.getUint8(this.#at + L.RECORD.SEGMENT) & 7;
     return this.segmentCheck(segment, size, write);
@@ -483,8 +507,13 @@ export class RegionEmitter extends Emitter {
     f.get(linear).i32(10).shrU().i32(0x3ffffc).and().add().load().i32(L.TLB_DIRECT).sub().tee(
       entry,
     );
-    if (size > 1) f.get(linear).or();
-    f.i32(size > 1 ? size - 1 : 1).and().if(I32, false);
+    if (size >= 8) {
+      // Numbers of 8 bytes are at multiples of 4 as a rule: only what crosses the page is rare.
+      f.i32(1).and().get(linear).i32(0xfff).and().i32(0x1000 - size).gtU().or().if(I32, false);
+    } else {
+      if (size > 1) f.get(linear).or();
+      f.i32(size > 1 ? size - 1 : 1).and().if(I32, false);
+    }
     f.get(linear).i32(size | FAULTS | (write ? 0x100 : 0)).call(this.#imports.ready).tee(host)
       .eqz();
     f.if(undefined, false);
@@ -500,6 +529,16 @@ export class RegionEmitter extends Emitter {
     this.#host(linear, size, true);
     this.f.get(value);
     this.storeSized(size);
+    return this;
+  }
+  override readVectorLinear(linear: number): this {
+    this.#host(linear, 16, false);
+    this.f.vectorMemory("v128.load");
+    return this;
+  }
+  override writeVectorLinear(linear: number, value: number): this {
+    this.#host(linear, 16, true);
+    this.f.get(value).vectorMemory("v128.store");
     return this;
   }
   override probeWrite(linear: number, size: number): this {
