@@ -333,12 +333,16 @@ export class WasmFunction {
   return(): this {
     return this.op("return");
   }
+  /** Calls emitted so far. */
+  calls = 0;
   call(functionIndex: number): this {
+    this.calls++;
     this.code.push(0x10);
     unsigned(functionIndex, this.code);
     return this;
   }
   callIndirect(type: number, table = 0): this {
+    this.calls++;
     this.code.push(0x11);
     unsigned(type, this.code);
     unsigned(table, this.code);

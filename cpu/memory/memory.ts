@@ -130,7 +130,7 @@ export class Memory implements MemoryUnit {
       }
       this.#tables.giveUp(page);
     }
-    this.#spaces.unsee(linear >>> 12, page);
+    if (this.physical.isRam(physical)) this.#spaces.unsee(linear >>> 12, page);
     return true;
   }
   probe(linear: number): number {
@@ -205,7 +205,8 @@ export class Memory implements MemoryUnit {
     words.supervisorWrites = writes && (result.writable || (core.cr0 & CR0_WP) === 0);
     words.userWrites = writes && result.user && result.writable;
     const frame = physical >>> 12;
-    words.seen = write !== 0 && (core.hasCode(frame) || this.#tables.has(frame));
+    // A direct word is one for reads too (windows of translated code rely on it).
+    words.seen = read !== write || core.hasCode(frame) || this.#tables.has(frame);
     this.#spaces.fill(page, frame, words);
   }
   /** Notes the tables of the last walk; false: they are not RAM, so that their changes cannot be seen. */
@@ -269,7 +270,9 @@ export class Memory implements MemoryUnit {
     else {
       physical = ((linear + word - L.TLB_SEEN) >>> 0) - L.RAM_BASE;
       const page = physical >>> 12;
-      if (!core.hasCode(page) && !this.#tables.has(page)) this.#spaces.unsee(linear >>> 12, page);
+      if (!core.hasCode(page) && !this.#tables.has(page) && this.physical.isRam(physical)) {
+        this.#spaces.unsee(linear >>> 12, page);
+      }
     }
     if (size === 4) this.physical.write32(physical, value);
     else if (size === 2) this.physical.write16(physical, value);

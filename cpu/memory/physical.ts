@@ -122,9 +122,10 @@ export class PhysicalMemory {
     for (let i = 0; i < size; i += PAGE) this.#rom.set((physical + i) / PAGE, at + i);
     this.route(physical, physical + size, { read: "rom", write: "bus" });
   }
-  /** True when the address is RAM, for reading and writing. */
+  /** True when the address is RAM, the same for reading and writing. */
   isRam(physical: number): boolean {
-    return this.#write[physical >>> 12] !== 0 && this.#read[physical >>> 12] !== 0;
+    const page = this.#write[physical >>> 12];
+    return page !== 0 && page === this.#read[physical >>> 12];
   }
   /** Where the address is in linear memory for reading, or 0: the bus has it. */
   readable(physical: number): number {

@@ -23,6 +23,7 @@ import {
   type RegionRuntime,
   RegionState,
 } from "./region_emitter.ts";
+import { Windows } from "./windows.ts";
 
 /** What all regions of a module share. */
 export interface RegionModule {
@@ -72,6 +73,8 @@ interface NodeFacts {
   /** A call or an instruction of the interpreter's is in it, after which nothing is newer. */
   readonly cleans: boolean;
   readonly writtenAfterClean: number;
+  /** Addresses that it uses. */
+  readonly windows: Windows;
 }
 
 type Label = { readonly node: Node; readonly depth: number };
@@ -84,6 +87,8 @@ class RegionWriter {
   #labels: Label[] = [];
   #used = ALL_REGISTERS;
   #analysing = false;
+  /** Windows with which the node that is emitted next goes on, and registers that are not as they say. */
+  #entered: { readonly windows: Windows; readonly written: number } | undefined;
   /** Local with the mode word at entry. */
   #modeWord = -1;
 
@@ -146,6 +151,7 @@ class RegionWriter {
     this.#state.dirty = 0;
     this.#state.pending = undefined;
     this.#state.guarded = 0;
+    this.#state.windows.forget();
   }
 
   // ---- analysis ---------------------------------------------------------------------------------
@@ -160,6 +166,7 @@ class RegionWriter {
       const inside = node.operation !== "call" || node.taken !== undefined;
       const edges: Edges = { ...NOWHERE, follow: () => inside };
       let [kills, exposed, written, cleans, after] = [false, false, 0, false, 0];
+      state.windows = new Windows();
       for (const record of this.#records(node)) {
         state.begin();
         state.guarded = 0;
@@ -185,7 +192,15 @@ class RegionWriter {
         dirtyIn: 0,
         cleans,
         writtenAfterClean: after,
+        windows: state.windows,
       });
+    }
+    // Windows: backwards, nodes that are entered from one place only add to what is known there.
+    for (const node of nodes.toReversed()) {
+      const [from] = node.predecessors;
+      if (from === undefined || !goesOn(from, node)) continue;
+      if (this.#leavesState(from, from.copy + from.last)) continue;
+      this.#facts.get(from)?.windows.followedBy((this.#facts.get(node) as NodeFacts).windows);
     }
     // Registers newer in locals: forwards.
     for (let changed = true; changed;) {
@@ -265,13 +280,17 @@ class RegionWriter {
     // What one way led here with still holds.
     if (node.isLoop || node.forward !== 1) state.guarded = 0;
     const edges = this.#edges(node);
-    const { facts } = this.#facts.get(node) as NodeFacts;
+    const { facts, windows } = this.#facts.get(node) as NodeFacts;
+    const entered = this.#entered;
+    this.#entered = undefined;
     let index = 0;
-    for (const record of this.#records(node)) {
-      state.begin();
-      this.#instruction(node, record, edges, facts[index++]);
-      state.release();
-    }
+    state.withWindows(new Windows(windows.plan, entered?.windows, entered?.written), () => {
+      for (const record of this.#records(node)) {
+        state.begin();
+        this.#instruction(node, record, edges, facts[index++]);
+        state.release();
+      }
+    });
   }
 
   /** Goes on at a node of the region: `charged` if its instructions have been paid for. */
@@ -288,7 +307,13 @@ class RegionWriter {
       const label = this.#labels.findLast((one) => one.node === to);
       if (label === undefined) throw new Error("a node of the region has no label");
       f.br(f.depth - label.depth);
-    } else this.#tree(to);
+    } else {
+      const { windows } = state;
+      this.#entered = goesOn(from, to) && windows.known
+        ? { windows, written: state.seen.written }
+        : undefined;
+      this.#tree(to);
+    }
     Object.assign(state, { dirty, pending, guarded });
   }
   /** Pays for a node's instructions, or leaves before them. */
@@ -413,6 +438,20 @@ class RegionWriter {
   }
 
   #instruction(node: Node, record: number, edges: Edges, facts?: Facts): void {
+    const { windows, f, seen } = this.#state;
+    windows.begin(
+      this.#form(record)?.form ?? NO_FORM,
+      this.#module.view,
+      record,
+      this.#region.mode,
+    );
+    const { calls } = f;
+    this.#emitInstruction(node, record, edges, facts);
+    // Calls run code that may change the TLB.
+    if (f.calls !== calls) windows.forget();
+    else windows.end(seen.written);
+  }
+  #emitInstruction(node: Node, record: number, edges: Edges, facts?: Facts): void {
     const state = this.#state;
     const { f } = state;
     const handler = this.#handler(record);
@@ -498,6 +537,12 @@ class RegionWriter {
     f.i32(record + L.RECORD_BYTES).return().end();
     this.#reload();
   }
+}
+
+/** Whether a node is entered from that place only. */
+function goesOn(from: Node, to: Node): boolean {
+  return to.predecessors.length === 1 && to.predecessors[0] === from && to.forward <= 1 &&
+    !to.isLoop;
 }
 
 /** Edges that emit nothing. */

@@ -14,6 +14,7 @@ import type { Condition } from "../execute/form.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, type WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
+import { type Window, Windows } from "./windows.ts";
 import { goOnAt, Leaving, WAY, type Way } from "./leave.ts";
 
 /** Registers by number: 0–7 general, then the two words of lazy flags. */
@@ -46,6 +47,11 @@ export class RegionState {
   readonly writeTable: number;
   /** The exit. */
   readonly leaving: Leaving;
+  /** What the node that is emitted knows about addresses. */
+  windows: Windows = new Windows();
+  /** Locals of windows that are free again. */
+  readonly #freeWindows: number[] = [];
+  #madeWindows: number[] = [];
   /** Registers whose local is newer than memory, as bits. */
   dirty = 0;
   pending: PendingFlags | undefined = undefined;
@@ -85,6 +91,22 @@ export class RegionState {
     f.get(result);
     if (size === 1) f.op("i32.extend8_s");
     else if (size === 2) f.op("i32.extend16_s");
+  }
+
+  /** A local for a window, until the node's emission has ended. */
+  takeWindow(): number {
+    const local = this.#freeWindows.pop() ?? this.f.local();
+    this.#madeWindows.push(local);
+    return local;
+  }
+  /** Emits a node, which goes on with windows. */
+  withWindows(windows: Windows, emit: () => void): void {
+    const [outer, made] = [this.windows, this.#madeWindows];
+    this.windows = windows;
+    this.#madeWindows = [];
+    emit();
+    this.#freeWindows.push(...this.#madeWindows);
+    [this.windows, this.#madeWindows] = [outer, made];
   }
 
   /** A local for the present instruction. */
@@ -430,6 +452,7 @@ export class RegionEmitter extends Emitter {
     this.offset();
     this.recordSegmentCheck(size, write);
     this.f.set(this.linearLocal);
+    this.#placeOperand(this.linearLocal);
     return this.linearLocal;
   }
   protected override vectorLinear(index: number, write: boolean): number {
@@ -438,6 +461,21 @@ export class RegionEmitter extends Emitter {
     this.f.get(linear).i32(15).and().if(undefined, false);
     this.bail().f.end();
     return linear;
+  }
+  /** Tells the windows where a memory operand is, if it is a flat one at a register plus a number. */
+  #placeOperand(linear: number): void {
+    const segment = this.#view.getUint8(this.#at + L.RECORD.SEGMENT) & 7;
+    const scale = this.#view.getUint8(this.#at + L.RECORD.SCALE);
+    const index = this.#view.getUint16(this.#at + L.RECORD.INDEX, true);
+    if (!this.#isFlat(segment) || scale & 0x80 || index !== L.ZERO || this.addressDelta >= 0) {
+      return;
+    }
+    const base = this.#view.getUint16(this.#at + L.RECORD.BASE, true);
+    this.#state.windows.place(linear, base, this.#field(L.RECORD.DISPLACEMENT));
+  }
+  #isFlat(segment: number): boolean {
+    return (this.#mode & L.MODE.FLAT_DATA) !== 0 &&
+      (segment === L.DS || segment === L.SS || segment === L.ES);
   }
   override recordSegmentCheck(size: number, write: boolean): this {
     const segment = this.#view.getUint8(this.#at + L.RECORD.SEGMENT) & 7;
@@ -448,10 +486,7 @@ export class RegionEmitter extends Emitter {
     return this;
   }
   override segmentCheck(segment: number, size: number, write: boolean): this {
-    if (
-      (this.#mode & L.MODE.FLAT_DATA) !== 0 &&
-      (segment === L.DS || segment === L.SS || segment === L.ES)
-    ) return this;
+    if (this.#isFlat(segment)) return this;
     const { f } = this;
     const at = L.segmentOffset(segment);
     const [offset, last] = [this.local(), this.local()];
@@ -483,12 +518,18 @@ export class RegionEmitter extends Emitter {
     const linear = this.local();
     this.register(L.ESP);
     if (delta !== 0) this.f.i32(delta).add();
-    return this.#stackSegment(linear, size, write);
+    this.#stackSegment(linear, size, write);
+    if (this.#stack32() && this.#isFlat(L.SS)) this.#state.windows.place(linear, L.ESP, delta);
+    return linear;
   }
   override stackLinearAt(offset: number, size: number, write: boolean): number {
     const linear = this.local();
     this.f.get(offset);
-    return this.#stackSegment(linear, size, write);
+    this.#stackSegment(linear, size, write);
+    if (this.form.operation === "leave" && this.#stack32() && this.#isFlat(L.SS)) {
+      this.#state.windows.place(linear, L.EBP, 0);
+    }
+    return linear;
   }
   #stackSegment(linear: number, size: number, write: boolean): number {
     if (!this.#stack32()) this.f.i32(0xffff).and();
@@ -503,6 +544,19 @@ export class RegionEmitter extends Emitter {
   #host(linear: number, size: number, write: boolean): void {
     const { f } = this;
     const [entry, host] = [this.local(), this.local()];
+    const window = this.#state.windows.find(
+      linear,
+      size,
+      write,
+      f.depth === this.#depth ? () => this.#state.takeWindow() : undefined,
+    );
+    if (window !== undefined) {
+      if (window.opens !== undefined) this.#openWindow(linear, window.local, window.opens);
+      f.get(window.local).i32(1).and().if(I32, false);
+      this.#slowHost(linear, size, write, host);
+      f.else().get(linear).get(window.local).add().end();
+      return;
+    }
     f.get(write ? this.#state.writeTable : this.#state.readTable);
     f.get(linear).i32(10).shrU().i32(0x3ffffc).and().add().load().i32(L.TLB_DIRECT).sub().tee(
       entry,
@@ -514,11 +568,33 @@ export class RegionEmitter extends Emitter {
       if (size > 1) f.get(linear).or();
       f.i32(size > 1 ? size - 1 : 1).and().if(I32, false);
     }
-    f.get(linear).i32(size | FAULTS | (write ? 0x100 : 0)).call(this.#imports.ready).tee(host)
-      .eqz();
-    f.if(undefined, false);
+    this.#slowHost(linear, size, write, host);
+    f.else().get(linear).get(entry).add().end();
+  }
+  /** The same where the TLB alone does not tell: by a call, which may change the TLB. */
+  #slowHost(linear: number, size: number, write: boolean, host: number): void {
+    const { f } = this;
+    this.#ready(linear, size | (write ? 0x100 : 0));
+    f.tee(host).eqz().if(undefined, false);
     this.bail();
-    f.end().get(host).else().get(linear).get(entry).add().end();
+    f.end().get(host);
+  }
+  #ready(linear: number, access: number): void {
+    const { f } = this;
+    f.get(linear).i32(access | FAULTS).call(this.#imports.ready);
+    // Not a call after which nothing is known: it closes the windows that it may have made untrue.
+    f.calls--;
+    for (const local of this.#state.windows.open) f.i32(-1).set(local);
+  }
+  /** Looks up the page for a range around the access: the local becomes its addend, or odd. */
+  #openWindow(linear: number, local: number, range: NonNullable<Window["opens"]>): void {
+    const { f } = this;
+    const first = this.local();
+    f.get(range.writes ? this.#state.writeTable : this.#state.readTable);
+    f.get(linear);
+    if (range.from !== 0) f.i32(range.from).add();
+    f.tee(first).i32(10).shrU().i32(0x3ffffc).and().add().load().i32(L.TLB_DIRECT).sub();
+    f.get(first).i32(0xfff).and().i32(0x1000 - range.length).gtU().or().set(local);
   }
   override readLinear(linear: number, size: Size | 8): this {
     this.#host(linear, size, false);
@@ -543,7 +619,8 @@ export class RegionEmitter extends Emitter {
   }
   override probeWrite(linear: number, size: number): this {
     const { f } = this;
-    f.get(linear).i32(size | FAULTS | 0x100).call(this.#imports.ready).eqz().if(undefined, false);
+    this.#ready(linear, size | 0x100);
+    f.eqz().if(undefined, false);
     this.bail();
     f.end();
     return this;
