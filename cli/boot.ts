@@ -16,6 +16,7 @@ import {
 import { DEFAULT_CACHE } from "./project.ts";
 import { parseSize, parseTranslate, say, UserError } from "./report.ts";
 import { Session, type SessionOptions } from "./session.ts";
+import { sayStatistics } from "./statistics.ts";
 
 /** Options that boot and profile share. */
 export function machineOptions(command: Command): Command {
@@ -54,6 +55,7 @@ export function machineOptions(command: Command): Command {
       "translate hot code: off, on, or after so many entries of a block",
       "off",
     )
+    .option("--stats", "tell at the end what the translator did; it then counts, which takes time")
     .option("--no-apic", "a machine without local APIC and I/O APIC: interrupts by the 8259A alone")
     .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
     .option(
@@ -112,6 +114,7 @@ export interface MachineChoices {
   readonly ram: string;
   readonly cpu: CpuModel;
   readonly translate: string;
+  readonly stats?: boolean;
   readonly apic: boolean;
   readonly bios?: string;
   readonly vgaRom?: string;
@@ -135,6 +138,7 @@ export function machineSettings(
     ramBytes: parseSize(options.ram),
     cpu: options.cpu,
     translateAfter: parseTranslate(options.translate),
+    statistics: options.stats ?? false,
     apic: options.apic,
     bios: options.bios,
     vgaRom: options.vgaRom,
@@ -177,6 +181,7 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
   } finally {
     end.abort();
     session.plugins.exit();
+    if (options.stats === true) sayStatistics(machine.cpu);
     if (options.screenshot !== undefined) writeScreenshot(options.screenshot, machine);
   }
 }

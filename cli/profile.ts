@@ -8,6 +8,7 @@ import { flameGraphSvg, Profiler } from "../plugins/profiler/mod.ts";
 import { type MachineChoices, machineOptions, machineSettings } from "./boot.ts";
 import { print, Progress, say, UserError } from "./report.ts";
 import { Session } from "./session.ts";
+import { sayStatistics } from "./statistics.ts";
 
 /** Instructions between two looks at the run. */
 const SLICE = 20_000_000;
@@ -103,6 +104,7 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
   if (output === undefined) print(text);
   else writeOutput(output, text);
   summarise(profiler);
+  if (options.stats === true) sayStatistics(machine.cpu);
   return profiler.stacks.total === 0 ? 1 : 0;
 }
 

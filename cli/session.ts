@@ -54,6 +54,8 @@ export interface SessionOptions {
   readonly apic: boolean;
   /** Entries of a block until it is translated; 0: never. */
   readonly translateAfter: number;
+  /** Translated code counts what it does. */
+  readonly statistics: boolean;
   readonly snapshot: boolean;
   readonly clock: "virtual" | "wall";
   /** Plugins as the command line names them. */
@@ -120,6 +122,7 @@ export class Session implements Disposable {
         cpu: options.cpu,
         ...(options.apic ? {} : { apic: false }),
         translateAfter: options.translateAfter,
+        ...(options.statistics ? { now: () => performance.now() } : {}),
         ...firmware,
         disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
         ...(cdrom === undefined ? {} : { cdrom }),

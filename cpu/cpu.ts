@@ -7,7 +7,7 @@ import { createEventUnit, enterGate, eventSemantics, systemAssists } from "./eve
 import type { Assists } from "./execute/assist.ts";
 import { integerAssists } from "./execute/assists.ts";
 import { Core } from "./execute/core.ts";
-import { Engine, type StopReason } from "./execute/engine.ts";
+import { Engine, type RunStatistics, type StopReason } from "./execute/engine.ts";
 import { Handlers } from "./execute/handlers.ts";
 import { integerSemantics } from "./execute/semantics/mod.ts";
 import type { Bus, PhysicalMemory } from "./execute/units.ts";
@@ -86,7 +86,8 @@ export class Cpu {
   /**
    * `ramBytes`: 4096..3 GiB, a multiple of 4096. `romBytes`: room for ROMs (`memory.installRom`), default
    * none. `model`: which processor, default "p3". `translateAfter`: entries of a block until it is translated, 1 for
-   * at once, 0 (the default) to interpret everything; what the guest does is the same. Throws RangeError
+   * at once, 0 (the default) to interpret everything; what the guest does is the same. `now`: host milliseconds, given
+   * by those who want times in `translation` and `translationCounts`; the guest does not see it. Throws RangeError
    * otherwise, or when the host has not enough memory. The processor is in its state after reset.
    */
   constructor(
@@ -96,6 +97,7 @@ export class Cpu {
       bus: Bus;
       model?: CpuModel;
       translateAfter?: number;
+      now?: (() => number) | undefined;
     },
   ) {
     const { decoder, handlers } = instructionSet(findModel(options.model ?? DEFAULT_MODEL));
@@ -116,7 +118,8 @@ export class Cpu {
     if (!(threshold >= 0)) throw new RangeError(`Cannot translate after ${threshold} entries`);
     if (threshold > 0) {
       const engine = this.#engine;
-      this.#translator = attachTranslator({ core, engine, handlers, threshold });
+      const { now } = options;
+      this.#translator = attachTranslator({ core, engine, handlers, threshold, now });
     }
     this.memory = core.memory.physical;
     this.hooks = new Hooks(core, this.#engine);
@@ -260,6 +263,18 @@ export class Cpu {
   /** What was translated; undefined when everything is interpreted. */
   get translation(): Readonly<TranslatorStatistics> | undefined {
     return this.#translator?.statistics;
+  }
+  /**
+   * What translated code did, by name; only of a processor that was given `now`. "translated": instructions; "handler X",
+   * "assist X": instructions X left to the interpreter or to TypeScript from within; "bail X: why": ways out of it
+   * before an instruction X, and "interpreted behind": instructions up to the next way in.
+   */
+  get translationCounts(): ReadonlyMap<string, number> {
+    return this.#translator?.counters?.counts() ?? new Map();
+  }
+  /** How often the run loop was reached, and why. */
+  get runStatistics(): Readonly<RunStatistics> {
+    return this.#engine.statistics;
   }
   /** Blocks decoded and dropped, times that the arena of decoded code was emptied. */
   get codeStatistics(): Readonly<{ decoded: number; dropped: number; flushes: number }> {

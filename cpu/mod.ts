@@ -19,4 +19,5 @@ export {
 export type { Bus, PhysicalMemory } from "./execute/units.ts";
 export type { Registers } from "./state/registers.ts";
 export type { StopReason } from "./execute/engine.ts";
+export type { RunStatistics } from "./execute/engine.ts";
 export type { TranslatorStatistics } from "./translate/mod.ts";

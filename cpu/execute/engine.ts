@@ -27,6 +27,39 @@ export type StopReason = "limit" | "halted" | "shutdown" | "stopped";
 /** A memory access of a traced instruction. */
 export type TraceListener = (linear: number, size: number, value: number, write: boolean) => void;
 
+/** How often the run loop was reached, and why. */
+export interface RunStatistics {
+  /** Stretches of instructions between two looks at events. */
+  stretches: number;
+  /** Searches of the block at EIP: all ways into Wasm. */
+  dispatches: number;
+  /** Of those, with a part of a block: the stretch ends in it. */
+  partly: number;
+  /** Returns because the next block was not to be found without TypeScript. */
+  unlinked: number;
+  /** Returns because the budget was used up, or the next block has been dropped. */
+  budget: number;
+  /** Returns behind a certain instruction, for an event or a change of code. */
+  stopped: number;
+  /** Returns because a block was hot. */
+  hot: number;
+  /** Faults that were thrown through Wasm. */
+  faults: number;
+}
+
+function noRunStatistics(): RunStatistics {
+  return {
+    stretches: 0,
+    dispatches: 0,
+    partly: 0,
+    unlinked: 0,
+    budget: 0,
+    stopped: 0,
+    hot: 0,
+    faults: 0,
+  };
+}
+
 /** What makes hot code faster (translate/). */
 export interface CodeTranslator {
   /** Asks for the block's code to be translated at the next occasion. */
@@ -75,6 +108,8 @@ export class Engine implements CodeCache {
   #listener: TraceListener | undefined = undefined;
   #codeTranslator: CodeTranslator | undefined = undefined;
   readonly #exports: Record<string, unknown>;
+  /** Times that the run loop had to do something, since power-on. */
+  readonly statistics: RunStatistics = noRunStatistics();
   onIdle: (() => void) | undefined = undefined;
   onResume: (() => void) | undefined = undefined;
   /** Instruction counts at which `onTime` wants to be called; Infinity if none. */
@@ -488,6 +523,8 @@ export class Engine implements CodeCache {
   #stretch(budget: number): boolean {
     const core = this.#core;
     const { i32 } = core;
+    const { statistics } = this;
+    statistics.stretches++;
     i32[L.BUDGET >> 2] = budget;
     i32[L.BUDGET_START >> 2] = budget;
     const ticks = (core.bus.timestamp?.() ?? this.#retired) + budget;
@@ -507,6 +544,7 @@ export class Engine implements CodeCache {
         i32[L.LINK_SLOT >> 2] = 0;
         const { flushes } = this.blocks.statistics;
         const block = this.#finder.find();
+        statistics.dispatches++;
         // Had the arena been emptied, the link and the dead block would be in someone else's records.
         if (flushes === this.blocks.statistics.flushes) {
           if (link !== 0) this.#finder.link(link, block);
@@ -516,20 +554,27 @@ export class Engine implements CodeCache {
         const real = i32[(block + L.BLOCK.REAL) >> 2] as number;
         const counted = real === 0 ? block : real;
         if ((i32[counted >> 2] as number) <= left) this.#enter(block);
-        else this.#enterPartly(counted, left);
+        else {
+          statistics.partly++;
+          this.#enterPartly(counted, left);
+        }
         if (i32[L.STOP_REQUESTED >> 2] !== 0) this.#restore();
         i32[L.CURRENT >> 2] = 0;
         const reason = i32[L.EXIT_REASON >> 2] as number;
         if (reason === L.EXIT.STOP) {
+          statistics.stopped++;
           i32[L.LINK_SLOT >> 2] = 0;
           break;
         }
         if (reason === L.EXIT.HOT) {
+          statistics.hot++;
           this.#codeTranslator?.request(i32[L.ENTRY_BLOCK >> 2] as number);
           if (this.#codeTranslator?.urgent === true) this.#translate();
           continue;
         }
+        if (reason === L.EXIT.DISPATCH) statistics.unlinked++;
         if (reason === L.EXIT.BUDGET) {
+          statistics.budget++;
           i32[L.LINK_SLOT >> 2] = 0;
           const refused = i32[L.ENTRY_BLOCK >> 2] as number;
           if (i32[refused >> 2] === L.DEAD_LENGTH) dead = refused;
@@ -545,6 +590,7 @@ export class Engine implements CodeCache {
         this.#account();
         throw error;
       }
+      statistics.faults++;
       const fetching = i32[L.CURRENT >> 2] === 0;
       this.#unwind(core.fault);
       core.debug.pending = 0;

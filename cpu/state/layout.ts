@@ -196,6 +196,10 @@ export const FPU_TABLES_BYTES = 0x3800;
 export const MSR_STORAGE = 0x4000;
 export const MSR_STORED_MAX = 128;
 
+/** 64-bit counters of what regions do (translate/statistics.ts). */
+export const REGION_COUNTERS = 0x8000;
+export const REGION_COUNTERS_MAX = 0x1000;
+
 /** 64-bit counters of plugins' inline operations. */
 export const COUNTERS = 0x10000;
 export const COUNTERS_MAX = 8192;

@@ -24,13 +24,15 @@ import {
   RegionState,
 } from "./region_emitter.ts";
 import { Windows } from "./windows.ts";
+import type { RegionCounters } from "./statistics.ts";
 
-/** What all regions of a module share. */
+/** What all regions of a module share; `counters`: regions count what they do. */
 export interface RegionModule {
   readonly view: DataView;
   readonly handlers: Handlers;
   readonly runtime: Runtime;
   readonly imports: RegionRuntime;
+  readonly counters: RegionCounters | undefined;
 }
 
 const ALL_REGISTERS = 0x3ff;
@@ -103,7 +105,7 @@ class RegionWriter {
     const used = this.#analyse();
     this.#analysing = false;
     const f = new WasmFunction(1);
-    this.#state = new RegionState(f);
+    this.#state = new RegionState(f, this.#module.counters);
     this.#modeWord = f.local();
     this.#used = used;
     f.loadAt(L.MODE_WORD).set(this.#modeWord);
@@ -111,6 +113,7 @@ class RegionWriter {
     const [entry] = this.#region.nodes;
     const { leaving } = this.#state;
     leaving.begin();
+    this.#module.counters?.add(f, "entered");
     this.#charge(entry as Node);
     this.#limit(entry as Node);
     this.#tree(entry as Node);
@@ -323,6 +326,7 @@ class RegionWriter {
     f.get(budget).i32(node.length).sub().tee(budget).i32(0).ltS().if(undefined, false);
     this.#emitter(NO_FORM, node.copy + L.BLOCK_BYTES, NOWHERE).leaveBy(WAY.BUDGET, node.copy);
     f.end();
+    this.#module.counters?.add(f, "translated", node.length);
   }
 
   #edges(node: Node): Edges {
@@ -355,6 +359,7 @@ class RegionWriter {
         f.get(callee).load(L.RECORD.HANDLER).i32(SPECIAL.REGION).ne().get(DEPTH).eqz().or();
         f.if(undefined, false).get(callee).return().end();
         f.end();
+        this.#state.counters?.add(f, "nested call");
         f.get(DEPTH).i32(1).sub().get(callee).load(L.RECORD.A);
         f.callIndirect(this.#module.runtime.handlerType, REGION_TABLE).tee(result);
         f.i32(RETURNED).ne().if(undefined, false).get(result).return().end();
@@ -493,6 +498,7 @@ class RegionWriter {
       x.bail();
       return;
     }
+    state.counters?.add(f, `handler ${form.form.operation}`);
     this.#handlerCall(x, record, handler, form.semantics.ends === true);
   }
 
@@ -501,6 +507,10 @@ class RegionWriter {
     const state = this.#state;
     const { f } = state;
     state.seen.bails = true;
+    if (state.counters !== undefined) {
+      const assist = this.#module.view.getInt32(record + L.RECORD.A, true);
+      state.counters.add(f, `assist ${this.#module.handlers.assists[assist & 0xffff]}`);
+    }
     x.spill();
     f.i32(record).i32(-1).call(this.#module.runtime.assist);
     if (!ends) {

@@ -7,7 +7,7 @@ import type { Engine } from "../execute/engine.ts";
 import type { Handlers } from "../execute/handlers.ts";
 import { Translator } from "./translator.ts";
 
-export type { TranslatorStatistics } from "./translator.ts";
+export type { TranslatorStatistics } from "./statistics.ts";
 export { Translator } from "./translator.ts";
 
 /** Lets an engine translate blocks that were entered `threshold` times (1: at once). */
@@ -17,9 +17,11 @@ export function attachTranslator(
     engine: Engine;
     handlers: Handlers;
     threshold: number;
+    /** Host milliseconds, for figures; regions then count what they do. */
+    now?: (() => number) | undefined;
   },
 ): Translator {
-  const { core, engine, handlers, threshold } = options;
+  const { core, engine, handlers, threshold, now } = options;
   const { exports, blocks } = engine;
   const translator = new Translator({
     core,
@@ -31,6 +33,7 @@ export function attachTranslator(
       functions: exports as Record<string, WebAssembly.ExportValue>,
     },
     eager: threshold === 1,
+    now,
   });
   engine.translateWith(translator, threshold);
   return translator;

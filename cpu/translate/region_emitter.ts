@@ -16,6 +16,7 @@ import { I32, type WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import { type Window, Windows } from "./windows.ts";
 import { goOnAt, Leaving, WAY, type Way } from "./leave.ts";
+import type { RegionCounters } from "./statistics.ts";
 
 /** Registers by number: 0–7 general, then the two words of lazy flags. */
 export const FLAGS = 8;
@@ -52,6 +53,8 @@ export class RegionState {
   /** Locals of windows that are free again. */
   readonly #freeWindows: number[] = [];
   #madeWindows: number[] = [];
+  /** Counts what happens, where somebody wants to know. */
+  readonly counters: RegionCounters | undefined;
   /** Registers whose local is newer than memory, as bits. */
   dirty = 0;
   pending: PendingFlags | undefined = undefined;
@@ -76,8 +79,9 @@ export class RegionState {
   readonly #free = new Map<number, number[]>();
   #taken: { type: number; local: number }[] = [];
 
-  constructor(f: WasmFunction) {
+  constructor(f: WasmFunction, counters?: RegionCounters) {
     this.f = f;
+    this.counters = counters;
     this.registers = Array.from({ length: REGISTERS }, () => f.local());
     this.budget = f.local();
     this.readTable = f.local();
@@ -237,9 +241,26 @@ export class RegionEmitter extends Emitter {
   /** Leaves; what is in locals is in memory then. */
   leaveBy(way: Way, at: number, link = 0): this {
     this.#state.seen.bails = true;
+    this.#countLeaving(way);
     this.#state.leaving.leave(this.#state, way, at, link);
     return this;
   }
+  #countLeaving(way: Way): void {
+    const { f, counters } = this.#state;
+    if (counters === undefined) return;
+    if (way === WAY.BUDGET) counters.add(f, "leave: budget");
+    else if (way === WAY.FOLLOW) counters.add(f, "leave: link");
+    else if (way === WAY.DISPATCH) counters.add(f, "leave: dispatch");
+    else {
+      const left = this.#view.getUint8(this.#at + L.RECORD.REMAINING);
+      counters.add(f, `bail ${this.form.operation}${this.#cause}`);
+      counters.add(f, "translated", -left);
+      counters.add(f, "interpreted behind", left);
+    }
+    this.#cause = "";
+  }
+  /** Why it leaves, behind the operation's name in the count. */
+  #cause = "";
   /** Leaves before this instruction: the interpreter does it. */
   override bail(): this {
     return this.leaveBy(WAY.INTERPRET, this.#at);
@@ -256,9 +277,11 @@ export class RegionEmitter extends Emitter {
     this.bail();
   }
   override fault(): this {
+    this.#cause = ": fault";
     return this.bail();
   }
   override assist(): this {
+    this.#cause = ": assist";
     return this.bail();
   }
   override checkTarget(target: number): this {
@@ -295,15 +318,18 @@ export class RegionEmitter extends Emitter {
     this.#state.seen.bails = true;
     switch (this.form.operation) {
       case "callE":
+        this.#state.counters?.add(f, "indirect call");
         this.spill();
         this.#edges.call(-1, target);
         break;
       case "ret":
         this.#edges.returnTo(target);
+        this.#state.counters?.add(f, "return");
         this.spill();
         f.i32(0).get(target).store(L.EIP).i32(RETURNED).return();
         break;
       default:
+        this.#state.counters?.add(f, "indirect jump");
         this.spill();
         f.get(target).call(this.#imports.jump).set(target);
         goOnAt(f, target, this.runtime.handlerType);
@@ -576,6 +602,7 @@ export class RegionEmitter extends Emitter {
     const { f } = this;
     this.#ready(linear, size | (write ? 0x100 : 0));
     f.tee(host).eqz().if(undefined, false);
+    this.#cause = ": memory";
     this.bail();
     f.end().get(host);
   }

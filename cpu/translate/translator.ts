@@ -15,6 +15,7 @@ import * as L from "../state/layout.ts";
 import { emitRegion } from "./emit_region.ts";
 import { type Region, RegionFinder } from "./region.ts";
 import type { RegionRuntime } from "./region_emitter.ts";
+import { noStatistics, RegionCounters, type TranslatorStatistics } from "./statistics.ts";
 
 /** Times that code may change before it is left to the interpreter. */
 const MAX_CHANGES = 4;
@@ -41,20 +42,6 @@ interface Installed {
   readonly entry: number;
 }
 
-/** Figures about what was translated. */
-export interface TranslatorStatistics {
-  /** Regions, dropped ones included. */
-  regions: number;
-  /** Guest instructions in them. */
-  instructions: number;
-  /** Wasm modules. */
-  modules: number;
-  /** Wasm bytes. */
-  bytes: number;
-  /** Regions that died because code changed. */
-  dropped: number;
-}
-
 /** Makes regions. */
 export class Translator {
   readonly #core: Core;
@@ -73,13 +60,10 @@ export class Translator {
   #slots = 0;
   /** Times that translated code changed, by physical address of the entry. */
   readonly #changes = new Map<number, number>();
-  readonly statistics: TranslatorStatistics = {
-    regions: 0,
-    instructions: 0,
-    modules: 0,
-    bytes: 0,
-    dropped: 0,
-  };
+  readonly #now: () => number;
+  readonly statistics: TranslatorStatistics = noStatistics();
+  /** Counters of what regions do; undefined unless asked for. */
+  readonly counters: RegionCounters | undefined;
 
   constructor(options: {
     core: Core;
@@ -88,12 +72,16 @@ export class Translator {
     exports: InterpreterExports;
     /** Translate each block when it is asked for, also where code changes all the time: for tests. */
     eager: boolean;
+    /** Host milliseconds, for figures; regions then count what they do. */
+    now: (() => number) | undefined;
   }) {
     this.#core = options.core;
     this.#blocks = options.blocks;
     this.#handlers = options.handlers;
     this.#exports = options.exports;
     this.#eager = options.eager;
+    this.#now = options.now ?? (() => 0);
+    if (options.now !== undefined) this.counters = new RegionCounters(this.#core.wasmMemory);
     this.#batch = options.eager ? 1 : BATCH;
     this.#maxChanges = options.eager ? Infinity : MAX_CHANGES;
     this.#finder = new RegionFinder(this.#core, this.#blocks, this.#handlers);
@@ -115,6 +103,7 @@ export class Translator {
       for (const { slot } of regions) this.#exports.regions.set(slot, null);
     }
     this.#byBlock.clear();
+    this.statistics.live = 0;
     this.#again.clear();
     this.#free = [];
     this.#slots = 0;
@@ -128,6 +117,7 @@ export class Translator {
   work(): boolean {
     const queue = this.#queue;
     this.#queue = [];
+    const started = this.#now();
     const module = new WasmModule();
     module.importMemory("memory", this.#core.wasmMemory.buffer.byteLength / 0x10000);
     const shared = new RegionImports(module, (name) => this.#handlers.assistIndex(name));
@@ -156,6 +146,7 @@ export class Translator {
         handlers: this.#handlers,
         runtime: shared,
         imports,
+        counters: this.counters,
       }, region);
       emitted.push({ region, entry, f });
     }
@@ -170,6 +161,7 @@ export class Translator {
       module.nameFunction(number, `g${((first?.eip ?? 0) >>> 0).toString(16)}`);
     }
     const bytes = module.encode();
+    const generated = this.#now();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       e: {
         memory: this.#core.wasmMemory,
@@ -183,6 +175,8 @@ export class Translator {
       if (!this.#install(region, entry, f)) return false;
     }
     const { statistics } = this;
+    statistics.generationMs += generated - started;
+    statistics.compilationMs += this.#now() - generated;
     statistics.modules++;
     statistics.bytes += bytes.length;
     return true;
@@ -242,6 +236,7 @@ export class Translator {
     i32[record] = SPECIAL.REGION;
     i32[record + 1] = slot;
     this.statistics.regions++;
+    this.statistics.live++;
     this.statistics.instructions += region.instructions;
     return true;
   }
@@ -263,6 +258,7 @@ export class Translator {
       this.#exports.regions.set(slot, null);
       this.#free.push(slot);
       this.statistics.dropped++;
+      this.statistics.live--;
       const physical = i32[(entry + L.BLOCK.PHYSICAL) >> 2] as number;
       this.#changes.set(physical, (this.#changes.get(physical) ?? 0) + 1);
       // Calls from other regions look at the record alone.

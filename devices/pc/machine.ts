@@ -86,6 +86,8 @@ export interface MachineOptions {
   readonly cpu?: CpuModel;
   /** Entries of a block of code until it is translated; 0 (the default): everything is interpreted. */
   readonly translateAfter?: number;
+  /** Host milliseconds, for figures about translated code (`cpu.translationCounts`), which then counts what it does. */
+  readonly now?: () => number;
   /** Whether there are a local APIC and an I/O APIC; default true for processors that have one, from "pentium" on. */
   readonly apic?: boolean;
   /**
@@ -167,6 +169,7 @@ export class Machine {
       ramBytes,
       model,
       ...(options.translateAfter === undefined ? {} : { translateAfter: options.translateAfter }),
+      ...(options.now === undefined ? {} : { now: options.now }),
       ...(bios === undefined ? {} : { romBytes: biosRomBytes(bios) }),
       bus: {
         readPort: (port, size) => this.board.ports.read(port, size),

@@ -1,0 +1,61 @@
+/**
+ * The figures of the translator: what regions count is what was executed.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Cpu } from "../mod.ts";
+
+const CODE = 0x1000;
+
+/** mov ecx, 1000; L: mov edi, ecx; cpuid; mov ecx, edi; dec ecx; jnz L; hlt: CPUID is done in TypeScript. */
+// deno-fmt-ignore
+const PROGRAM = [0xb9, 0xe8, 3, 0, 0, 0x89, 0xcf, 0x0f, 0xa2, 0x89, 0xf9, 0x49, 0x75, 0xf7, 0xf4];
+
+function run(now?: () => number): Cpu {
+  const cpu = new Cpu({
+    ramBytes: 0x10000,
+    translateAfter: 10,
+    now,
+    bus: {
+      readPort: () => 0,
+      writePort: () => {},
+      readMemory: () => 0xff,
+      writeMemory: () => {},
+      acknowledgeInterrupt: () => 0,
+    },
+  });
+  cpu.memory.write(CODE, new Uint8Array(PROGRAM));
+  cpu.enterFlatProtectedMode({ eip: CODE, esp: 0x8000 });
+  // Code is translated between two runs.
+  for (let i = 0; i < 100 && !cpu.halted; i++) cpu.run(100);
+  assert.ok(cpu.halted);
+  return cpu;
+}
+
+Deno.test("counts of translated code are exact", () => {
+  let time = 0;
+  const cpu = run(() => time += 0.5);
+  const counts = cpu.translationCounts;
+  const assists = counts.get("assist cpuid") ?? 0;
+  assert.ok(assists > 900 && assists <= 990, [...counts].join("; "));
+  // Each turn has five instructions, CPUID among them; a run may begin in the middle of one.
+  const entered = counts.get("entered") ?? 0;
+  const translated = counts.get("translated") ?? 0;
+  assert.ok(
+    translated >= assists * 5 && translated <= assists * 5 + 5 * entered,
+    [...counts].join("; "),
+  );
+  const { regions, live, generationMs, compilationMs } = cpu.translation ?? assert.fail();
+  assert.equal(regions, live);
+  assert.ok(generationMs > 0 && compilationMs > 0);
+  const { dispatches, hot } = cpu.runStatistics;
+  assert.ok(hot > 0 && dispatches > hot);
+});
+
+Deno.test("without a clock nothing is counted, and the run is the same", () => {
+  const [counting, plain] = [run(() => 0), run()];
+  assert.equal(plain.translationCounts.size, 0);
+  assert.equal(plain.instructions, counting.instructions);
+  assert.equal(plain.translation?.generationMs, 0);
+  assert.equal(plain.translation?.regions, counting.translation?.regions);
+});
