@@ -55,7 +55,8 @@ export class CodeFinder {
         this.#flush();
         block = this.#blocks.reserve();
       }
-      this.#blocks.commit(block, this.#translator.translate(block, eip, physical, mode));
+      const end = this.#translator.translate(block, eip, physical, mode);
+      this.#blocks.commit(block, end, this.#translator.live);
     }
     const page = this.#pageWord(linear, physical);
     i32[(block + L.BLOCK.TLB_WORD) >> 2] = page;

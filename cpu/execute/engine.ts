@@ -126,6 +126,8 @@ export class Engine implements CodeCache {
     this.translator = new BlockTranslator(core, decoder, handlers, (group) => {
       this.#addGroup(handlers, group);
     });
+    this.translator.isPatched = (physical, bytes) => this.blocks.isPatched(physical, bytes);
+    this.translator.hasPatches = (page) => this.blocks.hasPatches(page);
     this.translator.breakpoint = () => this.addCallback(this.#breakpoint);
     this.#finder = new CodeFinder(core, this.blocks, this.translator, () => this.#flushBlocks());
     this.#knownAssists = options.assists;
@@ -188,6 +190,7 @@ export class Engine implements CodeCache {
       segmentFault: (segment) => core.raise(segment === L.segmentOffset(L.SS) ? 12 : 13, 0),
       checkBranch: () => core.raise(13, 0),
       fill: (linear, size, write) => this.#fill(linear, size, write),
+      claim: (linear, bytes) => this.#claim(linear, bytes),
       hook: (record) => {
         (this.#callbacks[i32[(record + L.RECORD.A) >> 2] as number] as () => void)();
       },
@@ -201,6 +204,19 @@ export class Engine implements CodeCache {
     };
   }
 
+  /** Drops the code in bytes that are about to be written, inside a page that nobody else looks at. */
+  #claim(linear: number, bytes: number): number {
+    const { i32 } = this.#core;
+    const table = i32[L.TLB_WRITE >> 2] as number;
+    const word = i32[(table >> 2) + (linear >>> 12)] as number;
+    if ((word & L.TLB_SEEN) === 0) return 0;
+    const host = (linear + (word & ~0xfff)) >>> 0;
+    const physical = host - L.RAM_BASE;
+    const map = i32[(L.CODE_MAPS >> 2) + (physical >>> 12)] as number;
+    if (map === 0 || (map & L.CODE_MAP_TABLES) !== 0) return 0;
+    this.written(physical, bytes);
+    return host | 0;
+  }
   /** Fills the TLB for translated code, which leaves to the interpreter what is no plain RAM or faults. */
   #fill(linear: number, size: number, write: number): number {
     const core = this.#core;

@@ -34,6 +34,7 @@ import {
   type Semantics,
 } from "./emit.ts";
 import { NO_FORM } from "./form.ts";
+import { codeStores } from "./code_stores.ts";
 import { Runtime } from "./runtime.ts";
 import { stringRuns } from "./string_runs.ts";
 import { I32, WasmFunction, WasmModule } from "./wasm.ts";
@@ -59,8 +60,13 @@ export const SPECIAL = {
   REGION: 9,
   /** Leaves unless the read TLB has word B at A, or the run loop has just looked: begins blocks across pages. */
   SECOND: 10,
+  /**
+   * Loads a field of an instruction that is patched again and again: from A, shifted left and back by IMMEDIATE bits,
+   * cut by DISPLACEMENT, to B bytes behind this record.
+   */
+  LIVE: 11,
 } as const;
-const SPECIALS = 11;
+const SPECIALS = 12;
 /** Slots in the table of regions. */
 export const REGION_SLOTS = 0x4000;
 /** What a region returns when it executed a RET: EIP is in memory. No record has this address. */
@@ -440,7 +446,7 @@ function regionRuntime(runtime: Runtime): Record<string, number> {
     emitter(f).jump(0);
     f.op("unreachable");
   });
-  return { follow, jump, ready: runtime.ready(), ...stringRuns(runtime) };
+  return { follow, jump, ready: runtime.ready(), ...stringRuns(runtime), ...codeStores(runtime) };
 }
 const REGION_TABLE = 1;
 
@@ -569,6 +575,15 @@ function specialHandlers(runtime: Runtime): ((x: Emitter) => void)[] {
       x.field(RECORD.EIP).f.store(EIP).i32(0).i32(0).store(LINK_SLOT);
       f.i32(0).i32(EXIT.DISPATCH).store(EXIT_REASON);
       x.leave().f.end().i32(0).i32(0).store(SECOND_CHECKED);
+      x.next();
+    },
+    (x) => {
+      x.record();
+      x.field(RECORD.B).f.add();
+      x.field(RECORD.A).f.load();
+      x.field(RECORD.IMMEDIATE).f.shl();
+      x.field(RECORD.IMMEDIATE).f.shrS();
+      x.field(RECORD.DISPLACEMENT).f.and().store();
       x.next();
     },
   ];

@@ -27,6 +27,7 @@ import {
   TLB_READ,
   TLB_WRITE,
 } from "../state/layout.ts";
+import { storeIfPlain, storePlace } from "./code_stores.ts";
 import { I32, I64, V128, WasmFunction, type WasmModule } from "./wasm.ts";
 
 type Size = 1 | 2 | 4 | 8;
@@ -49,6 +50,8 @@ export interface RuntimeImports {
   hook(record: number): void;
   /** Host address of an access of `size` bytes at a linear address, or 0 where the interpreter must do it. */
   fill(linear: number, size: number, write: number): number;
+  /** Drops the code in bytes of one page that are about to be written; their place in linear memory, or 0. */
+  claim(linear: number, bytes: number): number;
   /** Memory tracing of the instruction behind the record begins (1) or ends (0). */
   trace(record: number, on: number): void;
 }
@@ -61,6 +64,8 @@ export class Runtime {
   readonly hook: number;
   readonly trace: number;
   readonly #fill: number;
+  /** (linear, bytes) → host address or 0: for stores of a whole run of bytes where there is code. */
+  readonly claim: number;
   readonly #slowRead: number;
   readonly #slowWrite: number;
   readonly #slowReadForWrite: number;
@@ -90,6 +95,7 @@ export class Runtime {
     this.hook = module.importFunction("hook", one);
     this.trace = module.importFunction("trace", two);
     this.#fill = module.importFunction("fill", module.type([I32, I32, I32], [I32]));
+    this.claim = module.importFunction("claim", read);
   }
 
   /** Number of the assist of a name, for RECORD-independent calls. */
@@ -153,6 +159,7 @@ export class Runtime {
         f.memory(size === 8 ? "i64.store" : size === 4 ? "i32.store" : "i32.store16").return()
           .end();
       }
+      storeIfPlain(this, f, size);
       f.i32(0).get(2).store(CURRENT);
       if (size === 8) {
         f.get(0).i32(8).call(this.#probeWrite);
@@ -212,6 +219,10 @@ export class Runtime {
         f.if().get(0).get(entry).add();
         f.memory(size === 4 ? "i32.load" : "i32.load16_u").return().end();
       }
+      const place = f.local();
+      f.get(0).i32(size).call(storePlace(this)).tee(place).if().get(place);
+      f.memory(size === 4 ? "i32.load" : size === 2 ? "i32.load16_u" : "i32.load8_u");
+      f.return().end();
       f.i32(0).get(1).store(CURRENT).get(0).i32(size).call(this.#slowReadForWrite);
     });
   }
@@ -239,6 +250,8 @@ export class Runtime {
       f.get(entry).i32(1).and().eqz();
       f.get(0).i32(0xfff).and().get(size).add().i32(0x1000).op("i32.le_u").and().if();
       f.get(0).get(entry).add().return().end();
+      f.get(1).i32(0x100).and().if();
+      f.get(0).get(size).call(storePlace(this)).tee(entry).if().get(entry).return().end().end();
       f.get(0).get(size).get(1).i32(8).shrU().call(this.#fill);
     });
   }

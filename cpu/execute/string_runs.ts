@@ -11,6 +11,7 @@
  * @module
  */
 import * as L from "../state/layout.ts";
+import { rangePlace } from "./code_stores.ts";
 import type { Size } from "./form.ts";
 import type { Runtime } from "./runtime.ts";
 import { I32, V128, type WasmFunction } from "./wasm.ts";
@@ -24,6 +25,8 @@ export const RUN = {
   FILL: 1,
   /** Comparisons go on while elements are equal (REPE), else while they are not. */
   WHILE_EQUAL: 2,
+  /** Code in the way is dropped; CURRENT names the record. */
+  CLAIM: 4,
 } as const;
 /** Where a run leaves the elements of its last comparison, or the element of its last load. */
 export const RUN_LEFT: number = L.SCRATCH;
@@ -110,7 +113,8 @@ function byteAt(runtime: Runtime): number {
     f.get(0).i32(10).shrU().i32(0x3ffffc).and().add().load().i32(L.TLB_DIRECT).sub().tee(entry);
     f.i32(1).and().if();
     f.get(2).i32(RUN.FILL).and().eqz().if().i32(0).return().end();
-    f.get(0).i32(1).get(1).or().call(runtime.ready()).return().end();
+    // Stores of 0 bytes: it may be one of several.
+    f.get(0).get(1).i32(1).get(1).select().call(runtime.ready()).return().end();
     f.get(0).get(entry).add();
   });
 }
@@ -169,8 +173,8 @@ class RunWriter {
       f.i32(1).set(this.#part);
       f.else();
     }
-    for (const { address, place, write } of this.#uses()) this.#lookup(address, place, write);
     f.get(this.#part).i32(shift).shl().set(this.#bytes);
+    for (const { address, place, write } of this.#uses()) this.#lookup(address, place, write);
     this.#elements();
     if (this.#size > 1) f.end();
     f.get(this.#done).get(this.#part).add().set(this.#done);
@@ -201,12 +205,31 @@ class RunWriter {
     const f = this.#f;
     f.loadAt(write ? L.TLB_WRITE : L.TLB_READ).get(address).i32(10).shrU().i32(0x3ffffc).and();
     f.add().load().i32(L.TLB_DIRECT).sub().tee(place).i32(1).and().if(I32, false);
+    if (write) {
+      f.block();
+      this.#lookupBesideCode(address, place);
+      f.get(place).br(1).end();
+    }
     f.get(OPTIONS).i32(RUN.FILL).and().eqz().if();
     this.#leave();
     // Stores of 0 bytes: how many of the page's it will be is not known.
     f.end().get(address).i32(write ? 0x100 : 1).call(this.#runtime.ready()).tee(place).eqz().if();
     this.#leave();
     f.end().get(place).else().get(address).get(place).add().end().set(place);
+  }
+
+  /** Finds the place in a page with code, or leaves the block around. */
+  #lookupBesideCode(address: number, place: number): void {
+    const f = this.#f;
+    const [low, found] = [f.local(), f.local()];
+    // What a page without any translation has.
+    f.get(place).i32(-L.TLB_DIRECT).eq().brIf(0);
+    f.get(address).get(this.#bytes).sub().i32(this.#size).add().get(address);
+    f.get(STEP).i32(0).ltS().select().tee(low).get(this.#bytes).call(rangePlace(this.#runtime));
+    f.tee(found).eqz().if();
+    f.get(OPTIONS).i32(RUN.CLAIM).and().eqz().brIf(1);
+    f.get(low).get(this.#bytes).call(this.#runtime.claim).tee(found).eqz().brIf(1).end();
+    f.get(found).get(address).add().get(low).sub().set(place);
   }
 
   // ---- an element across two pages --------------------------------------------------------------

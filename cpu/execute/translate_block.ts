@@ -10,6 +10,7 @@
 import {
   type Decoder,
   type Entry,
+  IMMEDIATE,
   Instruction,
   NO_REGISTER,
   TOO_LONG,
@@ -60,6 +61,20 @@ interface Decoded {
   bytes: Uint8Array | undefined;
 }
 
+/** A field of an instruction that is loaded from the guest's code each time: see SPECIAL.LIVE. */
+interface LiveField {
+  /** Where the field is in linear memory. */
+  readonly host: number;
+  /** Of the record that gets it. */
+  readonly offset: number;
+  readonly shift: number;
+  readonly mask: number;
+  readonly flag: number;
+}
+const NO_FIELDS: readonly LiveField[] = [];
+/** Codes of operands that are MMX, XMM or x87 registers. */
+const VECTORS = "PQNVWUF";
+
 export class BlockTranslator {
   readonly #core: Core;
   readonly #decoder: Decoder;
@@ -69,6 +84,11 @@ export class BlockTranslator {
   instrument: Instrument | undefined = undefined;
   /** Entries after which a block leaves to the run loop as hot; 0: never. */
   hotAfter = 0;
+  /** Whether stores change a field again and again, and whether they do in a page at all (blocks.ts). */
+  isPatched: (physical: number, bytes: number) => boolean = () => false;
+  hasPatches: (page: number) => boolean = () => false;
+  /** Fields that the last block reads anew each time: physical address and length, in turn. */
+  readonly live: number[] = [];
   /** Number of the callback that looks at a code breakpoint. */
   breakpoint: () => number = () => 0;
   readonly #require: (group: number) => void;
@@ -208,6 +228,8 @@ export class BlockTranslator {
       u8[record + L.RECORD.REMAINING] = count;
       record += L.RECORD_BYTES;
     }
+    this.live.length = 0;
+    const patched = this.hasPatches(physical >>> 12) && second === -1 && hooks === undefined;
     let ends = false;
     let total = 0;
     for (let i = 0; i < count; i++) {
@@ -238,7 +260,17 @@ export class BlockTranslator {
         }
         if (hook.trace >= 0) special(SPECIAL.TRACE_ON, hook.trace, 0);
       }
+      const live = patched ? this.#liveFields(item, physical + item.at) : NO_FIELDS;
+      for (const [index, field] of live.entries()) {
+        special(SPECIAL.LIVE, field.host, field.shift);
+        i32[(record - L.RECORD_BYTES + L.RECORD.B) >> 2] = (live.length - index) * L.RECORD_BYTES +
+          field.offset;
+        i32[(record - L.RECORD_BYTES + L.RECORD.DISPLACEMENT) >> 2] = field.mask;
+      }
       ends = this.#record(record, item, remaining, mode);
+      for (const { flag } of live) {
+        u8[record + L.RECORD.SEGMENT] = (u8[record + L.RECORD.SEGMENT] as number) | flag;
+      }
       record += L.RECORD_BYTES;
       // The tracing of a block's last instruction is ended by the engine.
       if (hook !== undefined && hook.trace >= 0 && !ends) {
@@ -257,6 +289,48 @@ export class BlockTranslator {
       record += L.RECORD_BYTES;
     }
     return record;
+  }
+
+  /** The fields of an instruction that are patched again and again, in the order of their bytes. */
+  #liveFields({ instruction, status }: Decoded, physical: number): readonly LiveField[] {
+    const { entry, displacementBytes, immediateBytes, length, operandSize } = instruction;
+    if (entry === undefined || status <= 0 || !this.#handlers.hasSemantics(entry)) return NO_FIELDS;
+    const core = this.#core;
+    const host = core.memory.hostOf(physical);
+    // Fields are read four bytes at a time.
+    if (host === 0 || host + length + 4 > core.u8.length || !core.memory.isRam(physical)) {
+      return NO_FIELDS;
+    }
+    const fields: LiveField[] = [];
+    const add = (at: number, bytes: number, offset: number, mask: number, flag: number): void => {
+      if (!this.isPatched(physical + at, bytes)) return;
+      fields.push({ host: host + at, offset, shift: 32 - 8 * bytes, mask, flag });
+      this.live.push(physical + at, bytes);
+    };
+    const { LIVE_DISPLACEMENT, LIVE_IMMEDIATE } = L.RECORD_FLAG;
+    const immediateAt = length - immediateBytes;
+    // POP m counts its own increment of ESP in.
+    if (displacementBytes > 0 && instruction.immediate2 === 0 && entry.operation !== "popE") {
+      const at = immediateAt - displacementBytes;
+      add(at, displacementBytes, L.RECORD.DISPLACEMENT, -1, LIVE_DISPLACEMENT);
+    }
+    // What vectors do with an immediate is chosen when code is made.
+    if (entry.ends || entry.operands.some(({ kind }) => VECTORS.includes(kind))) return fields;
+    const word = operandSize === 4 ? -1 : 0xffff;
+    const mask = entry.immediate === IMMEDIATE.BYTE
+      ? 0xff
+      : entry.immediate === IMMEDIATE.WORD
+      ? 0xffff
+      : entry.immediate === IMMEDIATE.BYTE_SIGNED || entry.immediate === IMMEDIATE.OPERAND
+      ? word
+      : 0;
+    if (mask !== 0) {
+      add(immediateAt, immediateBytes, L.RECORD.IMMEDIATE, mask, LIVE_IMMEDIATE);
+    } else if (entry.immediate === IMMEDIATE.ADDRESS) {
+      const all = instruction.addressSize === 4 ? -1 : 0xffff;
+      add(immediateAt, immediateBytes, L.RECORD.DISPLACEMENT, all, LIVE_DISPLACEMENT);
+    }
+    return fields;
   }
 
   #instrumentation(

@@ -79,6 +79,9 @@ export class Instruction {
   segment = 3;
   immediate = 0;
   immediate2 = 0;
+  /** Bytes of the fields at the instruction's end: displacement, then immediates. */
+  displacementBytes = 0;
+  immediateBytes = 0;
   length = 0;
 }
 
@@ -306,6 +309,8 @@ export class Decoder {
     out.displacement = 0;
     out.immediate = 0;
     out.immediate2 = 0;
+    out.displacementBytes = 0;
+    out.immediateBytes = 0;
     let entry: Entry | undefined;
     let defaultSegment = 3;
     if (this.#modrm[map * 256 + opcode] === 0) {
@@ -361,6 +366,7 @@ export class Decoder {
           return position + displacementBytes > at + 15 ? TOO_LONG : TRUNCATED;
         }
         out.displacement = signedBytes(bytes, position, displacementBytes);
+        out.displacementBytes = displacementBytes;
         position += displacementBytes;
       }
     }
@@ -393,6 +399,7 @@ export class Decoder {
       if (position + count > limit) return position + count > at + 15 ? TOO_LONG : TRUNCATED;
       const start = position;
       position += count;
+      out.immediateBytes = count;
       switch (immediate) {
         case IMMEDIATE.ONE:
           out.immediate = 1;

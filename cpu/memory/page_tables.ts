@@ -69,6 +69,14 @@ export class PageTables {
     return this.#users[page] !== 0;
   }
 
+  /** Wasm lets stores beside code be, but for those to tables. */
+  #setUsers(page: number, users: number): void {
+    const { i32 } = this.#core;
+    this.#users[page] = users;
+    const at = (L.CODE_MAPS >> 2) + page;
+    const map = (i32[at] as number) & ~L.CODE_MAP_TABLES;
+    i32[at] = users === 0 ? map : map | L.CODE_MAP_TABLES;
+  }
   /** A walk in the present space has used a page of RAM in a role. */
   used(page: number, role: number): void {
     const space = this.#spaces.current;
@@ -88,7 +96,7 @@ export class PageTables {
       if (!roles.includes(role) && roles.length < MAX_ROLES) roles.push(role);
     }
     if (users & bit) return;
-    this.#users[page] = users | bit;
+    this.#setUsers(page, users | bit);
     const pages = this.#ofSpace[space] as number[];
     if (pages.push(page) >= (this.#compactAt[space] as number)) this.#compact(space);
   }
@@ -154,7 +162,7 @@ export class PageTables {
   /** A table is no longer reached from the directory of some spaces. */
   #release(page: number, role: number, spaces: number): void {
     if (page >= this.#users.length || this.#role[page] !== role || this.#roles.has(page)) return;
-    this.#users[page] = (this.#users[page] as number) & ~spaces;
+    this.#setUsers(page, (this.#users[page] as number) & ~spaces);
   }
   #clearSpaces(users: number): void {
     for (let space = 0; users >>> space !== 0; space++) {
@@ -176,14 +184,14 @@ export class PageTables {
         }
       }
     }
-    this.#users[page] = 0;
+    this.#setUsers(page, 0);
     this.#roles.delete(page);
   }
   #cleared(space: number): void {
     const pages = this.#ofSpace[space] as number[];
     for (const page of pages) {
       const users = (this.#users[page] as number) & ~(1 << space);
-      this.#users[page] = users;
+      this.#setUsers(page, users);
       if (users === 0) this.#roles.delete(page);
     }
     pages.length = 0;

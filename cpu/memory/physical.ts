@@ -222,8 +222,9 @@ export class PhysicalMemory {
     const host = this.writable(physical);
     if (host === 0) return this.#core.bus.writeMemory(physical >>> 0, 1, value & 0xff);
     if (this.#tables.has(physical >>> 12)) this.#tables.change(physical, 1);
+    const old = this.#core.u8[host] as number;
     this.#core.u8[host] = value;
-    if (this.#core.hasCode(physical >>> 12)) this.#core.codeWritten(physical >>> 0, 1);
+    if (this.#core.hasCode(physical >>> 12)) this.#bytesChanged(physical, old ^ (value & 0xff));
   }
   /** Two bytes, little-endian. */
   write16(physical: number, value: number): void {
@@ -235,8 +236,9 @@ export class PhysicalMemory {
     const host = this.writable(physical);
     if (host === 0) return this.#core.bus.writeMemory(physical >>> 0, 2, value & 0xffff);
     if (this.#tables.has(physical >>> 12)) this.#tables.change(physical, 2);
+    const old = this.#core.view.getUint16(host, true);
     this.#core.view.setUint16(host, value, true);
-    if (this.#core.hasCode(physical >>> 12)) this.#core.codeWritten(physical >>> 0, 2);
+    if (this.#core.hasCode(physical >>> 12)) this.#bytesChanged(physical, old ^ (value & 0xffff));
   }
   /** Four bytes, little-endian. */
   write32(physical: number, value: number): void {
@@ -247,7 +249,15 @@ export class PhysicalMemory {
     const host = this.writable(physical);
     if (host === 0) return this.#core.bus.writeMemory(physical >>> 0, 4, value >>> 0);
     if (this.#tables.has(physical >>> 12)) this.#tables.change(physical, 4);
+    const old = this.#core.view.getInt32(host, true);
     this.#core.view.setUint32(host, value, true);
-    if (this.#core.hasCode(physical >>> 12)) this.#core.codeWritten(physical >>> 0, 4);
+    if (this.#core.hasCode(physical >>> 12)) this.#bytesChanged(physical, old ^ value);
+  }
+  /** Tells which bytes of a page with code were changed: those with bits of the difference. */
+  #bytesChanged(physical: number, difference: number): void {
+    if (difference === 0) return;
+    const first = (31 - Math.clz32(difference & -difference)) >> 3;
+    const last = (31 - Math.clz32(difference)) >> 3;
+    this.#core.codeWritten((physical >>> 0) + first, last - first + 1);
   }
 }

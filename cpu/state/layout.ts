@@ -232,13 +232,23 @@ export const TLB_SPACE_BYTES = 0x1000000;
 /** A table that always misses, swapped in while memory accesses are traced. */
 export const TLB_TRACE = 0x10100000;
 
+/**
+ * By page of RAM: where its map of code is in the arena, 0 if it holds none; plus {@link CODE_MAP_TABLES}. The map has
+ * a bit for each byte of the page whose change drops decoded code.
+ */
+export const CODE_MAPS = 0x10500000;
+/** The page is a page table too, so that others look at stores. */
+export const CODE_MAP_TABLES = 1;
+/** A page's bits, and what a load of the last ones reads beyond. */
+export const CODE_MAP_BYTES = 0x220;
+
 /** Arena of decoded blocks. */
-export const ARENA = 0x10500000;
+export const ARENA = 0x10800000;
 export const ARENA_BYTES = 0x1800000;
-export const ARENA_END = 0x11d00000;
+export const ARENA_END = 0x12000000;
 
 /** Guest physical address 0. */
-export const RAM_BASE = 0x11d00000;
+export const RAM_BASE = 0x12000000;
 
 /** A decoded record: one instruction (or hook) of a block. */
 export const RECORD_BYTES = 32;
@@ -264,8 +274,16 @@ export const RECORD = {
   REMAINING: 29,
   /** u8: shift of the index register, 0..3; bit 7: 16-bit address size. */
   SCALE: 30,
-  /** u8: bits 2:0 segment register of the memory operand; bits 7:3 free for the operation. */
+  /** u8: bits 2:0 segment register of the memory operand, then {@link RECORD_FLAG}. */
   SEGMENT: 31,
+} as const;
+/** Bits of a record's SEGMENT byte. */
+export const RECORD_FLAG = {
+  OPERAND32: 8,
+  MEMORY: 16,
+  /** IMMEDIATE, DISPLACEMENT is loaded from the guest's code each time, by the record before. */
+  LIVE_IMMEDIATE: 32,
+  LIVE_DISPLACEMENT: 64,
 } as const;
 
 /** A block: this header, then its records. */

@@ -51,7 +51,12 @@ const INLINE: ReadonlySet<string> = new Set([
 ]);
 
 /** Records without a form behind which the locals still hold the registers. */
-const STAYS: ReadonlySet<number> = new Set([SPECIAL.FALL_THROUGH, SPECIAL.SECOND, SPECIAL.COUNT]);
+const STAYS: ReadonlySet<number> = new Set([
+  SPECIAL.FALL_THROUGH,
+  SPECIAL.SECOND,
+  SPECIAL.COUNT,
+  SPECIAL.LIVE,
+]);
 
 /** What an instruction does, as far as order matters. */
 interface Facts {
@@ -477,6 +482,15 @@ class RegionWriter {
         x.bail();
         f.end().i32(0).i32(0).store(L.SECOND_CHECKED);
         return;
+      case SPECIAL.LIVE: {
+        const { view } = this.#module;
+        const shift = view.getInt32(record + L.RECORD.IMMEDIATE, true);
+        f.i32(0).loadAt(view.getInt32(record + L.RECORD.A, true));
+        if (shift !== 0) f.i32(shift).shl().i32(shift).shrS();
+        f.i32(view.getInt32(record + L.RECORD.DISPLACEMENT, true)).and();
+        f.store(record + view.getInt32(record + L.RECORD.B, true));
+        return;
+      }
       case SPECIAL.FALL_THROUGH:
         x.branch(L.RECORD.A, () => x.field(L.RECORD.IMMEDIATE));
         return;

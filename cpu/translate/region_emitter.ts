@@ -8,6 +8,7 @@
  * (`bail`). Sources: execute/emit.ts (order of effects), state/layout.ts (records, lazy flags).
  * @module
  */
+import { FAULTS, storeReady } from "../execute/code_stores.ts";
 import { Emitter, type Form, type Guard, type Size } from "../execute/emit.ts";
 import { RETURNED } from "../execute/handlers.ts";
 import type { Condition } from "../execute/form.ts";
@@ -22,8 +23,6 @@ import type { RegionCounters } from "./statistics.ts";
 export const FLAGS = 8;
 const ALL_FLAGS = 0x300;
 const REGISTERS = 10;
-/** Told to `ready`: a page fault may be delivered as soon as the region has left. */
-const FAULTS = 0x200;
 
 /** Operation whose flags have not been computed. Locals hold the operands. */
 export interface PendingFlags {
@@ -340,8 +339,16 @@ export class RegionEmitter extends Emitter {
   // ---- the record -------------------------------------------------------------------------------
 
   override field(offset: number): this {
-    this.f.i32(this.#field(offset));
+    if (this.#isLive(offset)) this.f.loadAt(this.#at + offset);
+    else this.f.i32(this.#field(offset));
     return this;
+  }
+  /** Whether a field is loaded from the guest's code each time. */
+  #isLive(offset: number): boolean {
+    const flags = this.#view.getUint8(this.#at + L.RECORD.SEGMENT);
+    const { LIVE_DISPLACEMENT, LIVE_IMMEDIATE } = L.RECORD_FLAG;
+    return (offset === L.RECORD.IMMEDIATE && (flags & LIVE_IMMEDIATE) !== 0) ||
+      (offset === L.RECORD.DISPLACEMENT && (flags & LIVE_DISPLACEMENT) !== 0);
   }
   #field(offset: number): number {
     return this.#view.getInt32(this.#at + offset, true);
@@ -465,8 +472,8 @@ export class RegionEmitter extends Emitter {
       if (any) f.add();
       any = true;
     }
-    if (displacement !== 0 || !any) {
-      f.i32(displacement);
+    if (displacement !== 0 || !any || this.#isLive(L.RECORD.DISPLACEMENT)) {
+      this.field(L.RECORD.DISPLACEMENT);
       if (any) f.add();
     }
     if (this.addressDelta >= 0) f.get(this.addressDelta).add();
@@ -566,8 +573,11 @@ export class RegionEmitter extends Emitter {
 
   // ---- memory -----------------------------------------------------------------------------------
 
-  /** Pushes the host address of an access at the linear address in a local, or bails. */
-  #host(linear: number, size: number, write: boolean): void {
+  /**
+   * Pushes the host address of an access at the linear address in a local, or bails. `value`: what is stored, for a
+   * store that would change nothing is no change of code.
+   */
+  #host(linear: number, size: number, write: boolean, value?: number): void {
     const { f } = this;
     const [entry, host] = [this.local(), this.local()];
     const window = this.#state.windows.find(
@@ -579,7 +589,7 @@ export class RegionEmitter extends Emitter {
     if (window !== undefined) {
       if (window.opens !== undefined) this.#openWindow(linear, window.local, window.opens);
       f.get(window.local).i32(1).and().if(I32, false);
-      this.#slowHost(linear, size, write, host);
+      this.#slowHost(linear, size, write, host, value);
       f.else().get(linear).get(window.local).add().end();
       return;
     }
@@ -594,21 +604,22 @@ export class RegionEmitter extends Emitter {
       if (size > 1) f.get(linear).or();
       f.i32(size > 1 ? size - 1 : 1).and().if(I32, false);
     }
-    this.#slowHost(linear, size, write, host);
+    this.#slowHost(linear, size, write, host, value);
     f.else().get(linear).get(entry).add().end();
   }
   /** The same where the TLB alone does not tell: by a call, which may change the TLB. */
-  #slowHost(linear: number, size: number, write: boolean, host: number): void {
+  #slowHost(linear: number, size: number, write: boolean, host: number, value?: number): void {
     const { f } = this;
-    this.#ready(linear, size | (write ? 0x100 : 0));
+    this.#ready(linear, size | (write ? 0x100 : 0), value);
     f.tee(host).eqz().if(undefined, false);
     this.#cause = ": memory";
     this.bail();
     f.end().get(host);
   }
-  #ready(linear: number, access: number): void {
+  #ready(linear: number, access: number, value?: number): void {
     const { f } = this;
-    f.get(linear).i32(access | FAULTS).call(this.#imports.ready);
+    if (value === undefined) f.get(linear).i32(access | FAULTS).call(this.#imports.ready);
+    else f.get(linear).get(value).call(storeReady(this.runtime, (access & 0xff) as Size));
     // Not a call after which nothing is known: it closes the windows that it may have made untrue.
     f.calls--;
     for (const local of this.#state.windows.open) f.i32(-1).set(local);
@@ -629,7 +640,7 @@ export class RegionEmitter extends Emitter {
     return this;
   }
   override writeLinear(linear: number, size: Size | 8, value: number): this {
-    this.#host(linear, size, true);
+    this.#host(linear, size, true, size === 8 ? undefined : value);
     this.f.get(value);
     this.storeSized(size);
     return this;

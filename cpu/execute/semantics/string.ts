@@ -13,6 +13,7 @@ import { DF, TF } from "../../state/flags.ts";
 import {
   BUDGET,
   CHUNK_DONE,
+  CURRENT,
   EAX,
   ECX,
   EDI,
@@ -140,6 +141,8 @@ function string(body: Element, kind: RunKind, bytes: boolean): Semantics {
         f.block();
         const { depth } = f;
         f.block().loop().get(singly).eqz().if();
+        f.i32(0);
+        x.record().f.store(CURRENT);
         run(x, work, depth);
         f.end();
         body(x, size, step);
@@ -212,7 +215,7 @@ function run(
   if (kind === "store" || kind === "scan") x.register(EAX, size).f.set(value);
   f.get(elements).get(source).get(target).get(step).get(value);
   const whileEqual = compares && repeat === 0xf3 ? RUN.WHILE_EQUAL : 0;
-  f.i32((x.translated ? RUN.FILL : 0) | whileEqual);
+  f.i32((x.translated ? RUN.FILL : RUN.CLAIM) | whileEqual);
   f.call(stringRun(x.runtime, kind, size)).tee(done).eqz().brIf(f.depth - out, false);
   const commit = (register: number): void => {
     const next = x.local();
