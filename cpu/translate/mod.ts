@@ -32,7 +32,7 @@ export function attachTranslator(
       regions: exports["regions"] as WebAssembly.Table,
       functions: exports as Record<string, WebAssembly.ExportValue>,
     },
-    eager: threshold === 1,
+    threshold,
     now,
   });
   engine.translateWith(translator, threshold);

@@ -87,7 +87,16 @@ export class RegionFinder {
   readonly #blocks: Blocks;
   readonly #handlers: Handlers;
 
-  constructor(core: Core, blocks: Blocks, handlers: Handlers) {
+  readonly #unstable: (physical: number) => boolean;
+
+  /** `unstable`: whether the block at a physical address should not be part of others' regions. */
+  constructor(
+    core: Core,
+    blocks: Blocks,
+    handlers: Handlers,
+    unstable: (physical: number) => boolean,
+  ) {
+    this.#unstable = unstable;
     this.#core = core;
     this.#blocks = blocks;
     this.#handlers = handlers;
@@ -111,6 +120,7 @@ export class RegionFinder {
       if (nodes.size >= MAX_BLOCKS) return undefined;
       const block = this.#find(from, eip, mode, base);
       if (block === 0) return undefined;
+      if (this.#unstable(i32[(block + L.BLOCK.PHYSICAL) >> 2] as number)) return undefined;
       target = this.#node(block, call);
       if (instructions + target.length > MAX_INSTRUCTIONS) return undefined;
       instructions += target.length;

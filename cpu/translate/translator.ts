@@ -2,7 +2,7 @@
  * The translator: hot blocks become regions, regions become Wasm functions, several to a module.
  *
  * A region belongs to the blocks that it was made from: when a store drops one of them, the region dies and
- * its entry is decoded anew. Code that is changed again and again stays with the interpreter.
+ * its entry is decoded anew. Code that is changed again and again is translated late (code_changes.ts).
  * @module
  */
 import type { Blocks } from "../execute/blocks.ts";
@@ -12,13 +12,12 @@ import { type Handlers, REGION_SLOTS, SPECIAL } from "../execute/handlers.ts";
 import { Runtime } from "../execute/runtime.ts";
 import { I32, type WasmFunction, WasmModule } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
+import { CodeChanges } from "./code_changes.ts";
 import { emitRegion } from "./emit_region.ts";
 import { type Region, RegionFinder } from "./region.ts";
 import type { RegionRuntime } from "./region_emitter.ts";
 import { noStatistics, RegionCounters, type TranslatorStatistics } from "./statistics.ts";
 
-/** Times that code may change before it is left to the interpreter. */
-const MAX_CHANGES = 4;
 /** Regions that wait before a module is made of them. */
 const BATCH = 16;
 /** Further entries of a block that a region has until it gets a region of its own. */
@@ -50,7 +49,7 @@ export class Translator {
   readonly #exports: InterpreterExports;
   readonly #finder: RegionFinder;
   readonly #batch: number;
-  readonly #maxChanges: number;
+  readonly #threshold: number;
   readonly #eager: boolean;
   /** Blocks of regions that were hot once on their own. */
   readonly #again = new Set<number>();
@@ -58,8 +57,9 @@ export class Translator {
   readonly #byBlock = new Map<number, Set<Installed>>();
   #free: number[] = [];
   #slots = 0;
-  /** Times that translated code changed, by physical address of the entry. */
-  readonly #changes = new Map<number, number>();
+  readonly #changes: CodeChanges;
+  /** Blocks that have to be hot for longer, because their code changes. */
+  readonly #waiting = new Set<number>();
   readonly #now: () => number;
   readonly statistics: TranslatorStatistics = noStatistics();
   /** Counters of what regions do; undefined unless asked for. */
@@ -70,8 +70,8 @@ export class Translator {
     blocks: Blocks;
     handlers: Handlers;
     exports: InterpreterExports;
-    /** Translate each block when it is asked for, also where code changes all the time: for tests. */
-    eager: boolean;
+    /** Entries after which a block is hot; 1: each is translated at once, also where code changes all the time. */
+    threshold: number;
     /** Host milliseconds, for figures; regions then count what they do. */
     now: (() => number) | undefined;
   }) {
@@ -79,12 +79,15 @@ export class Translator {
     this.#blocks = options.blocks;
     this.#handlers = options.handlers;
     this.#exports = options.exports;
-    this.#eager = options.eager;
+    this.#threshold = options.threshold;
+    this.#eager = options.threshold === 1;
     this.#now = options.now ?? (() => 0);
     if (options.now !== undefined) this.counters = new RegionCounters(this.#core.wasmMemory);
-    this.#batch = options.eager ? 1 : BATCH;
-    this.#maxChanges = options.eager ? Infinity : MAX_CHANGES;
-    this.#finder = new RegionFinder(this.#core, this.#blocks, this.#handlers);
+    this.#batch = this.#eager ? 1 : BATCH;
+    this.#changes = new CodeChanges(() => this.#core.instructions);
+    this.#finder = new RegionFinder(this.#core, this.#blocks, this.#handlers, (physical) => {
+      return !this.#eager && this.#changes.unstable(physical);
+    });
     this.#blocks.onDrop = (block) => this.#dropped(block);
   }
 
@@ -105,6 +108,7 @@ export class Translator {
     this.#byBlock.clear();
     this.statistics.live = 0;
     this.#again.clear();
+    this.#waiting.clear();
     this.#free = [];
     this.#slots = 0;
   }
@@ -185,9 +189,13 @@ export class Translator {
   #wanted(entry: number): boolean {
     const { i32 } = this.#core;
     const at = entry >> 2;
-    return i32[at] !== L.DEAD_LENGTH && i32[(entry + L.BLOCK.REAL) >> 2] === 0 &&
-      (this.#changes.get(i32[(entry + L.BLOCK.PHYSICAL) >> 2] as number) ?? 0) <
-        this.#maxChanges;
+    if (i32[at] === L.DEAD_LENGTH || i32[(entry + L.BLOCK.REAL) >> 2] !== 0) return false;
+    if (this.#eager || this.#waiting.has(entry)) return true;
+    const wait = this.#changes.wait(i32[(entry + L.BLOCK.PHYSICAL) >> 2] as number);
+    if (wait === 0) return true;
+    this.#waiting.add(entry);
+    i32[(entry + L.BLOCK.COUNT) >> 2] = wait * this.#threshold;
+    return false;
   }
 
   /** Copies the records, which the region will name, so that it is alone in using them. */
@@ -246,6 +254,7 @@ export class Translator {
     const regions = this.#byBlock.get(block);
     if (regions === undefined) return;
     const { i32 } = this.#core;
+    this.#changes.changed(i32[(block + L.BLOCK.PHYSICAL) >> 2] as number);
     for (const installed of regions) {
       const { region, slot, entry } = installed;
       i32[region.alive >> 2] = 0;
@@ -259,8 +268,6 @@ export class Translator {
       this.#free.push(slot);
       this.statistics.dropped++;
       this.statistics.live--;
-      const physical = i32[(entry + L.BLOCK.PHYSICAL) >> 2] as number;
-      this.#changes.set(physical, (this.#changes.get(physical) ?? 0) + 1);
       // Calls from other regions look at the record alone.
       i32[(entry + L.BLOCK_BYTES) >> 2] = SPECIAL.STOP;
       this.#blocks.discard(entry);
