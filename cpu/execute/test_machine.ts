@@ -185,7 +185,6 @@ function flatMemory(core: Core): MemoryUnit {
       return linear;
     },
     probe: (linear) => linear,
-    faultOf: () => -1,
     protectCode(physical) {
       core.i32[(L.TLB_WRITE_SUPERVISOR >> 2) + (physical >>> 12)] = 0;
       core.i32[(L.TLB_WRITE_USER >> 2) + (physical >>> 12)] = 0;
