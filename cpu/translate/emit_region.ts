@@ -33,10 +33,14 @@ export interface RegionModule {
   readonly runtime: Runtime;
   readonly imports: RegionRuntime;
   readonly counters: RegionCounters | undefined;
+  /** Whether the region shall report where the indirect jump of a node leads; the name is the last record of its copy. */
+  observes(region: Region, node: Node): boolean;
 }
 
 const ALL_REGISTERS = 0x3ff;
 const ALL_FLAGS = 0x300;
+/** So many targets of an indirect jump are compared one after the other; more in a tree. */
+const CHAIN = 3;
 
 /** Operations that are translated; the others call the interpreter's handler. */
 const INLINE: ReadonlySet<string> = new Set([
@@ -218,7 +222,7 @@ class RegionWriter {
         const out = facts.cleans
           ? facts.writtenAfterClean | ALL_FLAGS
           : facts.dirtyIn | facts.written | ALL_FLAGS;
-        for (const to of [node.taken, node.next]) {
+        for (const to of [node.taken, node.next, ...node.others]) {
           const target = to && this.#facts.get(to);
           if (target && (target.dirtyIn | out) !== target.dirtyIn) {
             target.dirtyIn |= out;
@@ -370,6 +374,14 @@ class RegionWriter {
         f.i32(RETURNED).ne().if(undefined, false).get(result).return().end();
         this.#arrive(node);
       },
+      jumpTo: (target) => {
+        const others = [...node.others];
+        if (others.length > CHAIN) {
+          others.sort((a, b) => (a.eip >>> 0) - (b.eip >>> 0));
+          this.#choose(node, target, others);
+        } else for (const other of others) this.#goIf(node, target, other);
+      },
+      reportsJump: () => this.#module.observes(this.#region, node),
       returnTo: (target) => {
         const { next } = node;
         if (next === undefined || leavesPage(node, next.eip)) return;
@@ -378,6 +390,30 @@ class RegionWriter {
         f.end();
       },
     };
+  }
+  /** Goes on at the one of these nodes, in the order of their EIPs, whose EIP is in a local; behind it at none. */
+  #choose(from: Node, target: number, nodes: readonly Node[]): void {
+    const { f } = this.#state;
+    const middle = nodes.length >> 1;
+    const [first] = nodes;
+    if (nodes.length === 1 && first !== undefined) return this.#goIf(from, target, first);
+    f.get(target).i32((nodes[middle] as Node).eip).ltU().if();
+    this.#choose(from, target, nodes.slice(0, middle));
+    f.else();
+    this.#choose(from, target, nodes.slice(middle));
+    f.end();
+  }
+  #goIf(from: Node, target: number, to: Node): void {
+    const { f } = this.#state;
+    f.get(target).i32(to.eip).eq();
+    if (leavesPage(from, to.eip)) {
+      f.get(this.#state.readTable);
+      this.#mapped(to);
+      f.and();
+    }
+    f.if();
+    this.#goTo(from, to);
+    f.end();
   }
   /** Leaves the block at depth `found`, with the callee's record in a local, if a link leads to a region. */
   #calleeOfLink(node: Node, link: number, callee: number, found: number): void {
@@ -570,7 +606,13 @@ function goesOn(from: Node, to: Node): boolean {
 }
 
 /** Edges that emit nothing. */
-const NOWHERE: Edges = { follow: () => true, call: () => {}, returnTo: () => {} };
+const NOWHERE: Edges = {
+  follow: () => true,
+  call: () => {},
+  returnTo: () => {},
+  jumpTo: () => {},
+  reportsJump: () => false,
+};
 
 /** The function of a region. */
 export function emitRegion(module: RegionModule, region: Region): WasmFunction {

@@ -12,6 +12,7 @@ import * as L from "../state/layout.ts";
 import type { Core } from "../execute/core.ts";
 import type { Blocks } from "../execute/blocks.ts";
 import { type Handlers, SPECIAL } from "../execute/handlers.ts";
+import type { IndirectJumps } from "./indirect.ts";
 
 /** Most blocks and instructions of a region. */
 const MAX_BLOCKS = 64;
@@ -49,6 +50,8 @@ export interface Node {
   /** Node that link A, link B and the code behind a call or assist lead to, if it is in the region. */
   taken: Node | undefined;
   next: Node | undefined;
+  /** Targets of an indirect jump that are in the region, most frequent first. */
+  others: Node[];
   /** EIP of these, −1 where there is none. */
   readonly takenEip: number;
   readonly nextEip: number;
@@ -86,6 +89,7 @@ export class RegionFinder {
   readonly #core: Core;
   readonly #blocks: Blocks;
   readonly #handlers: Handlers;
+  readonly #jumps: IndirectJumps;
 
   readonly #unstable: (physical: number) => boolean;
 
@@ -94,8 +98,10 @@ export class RegionFinder {
     core: Core,
     blocks: Blocks,
     handlers: Handlers,
+    jumps: IndirectJumps,
     unstable: (physical: number) => boolean,
   ) {
+    this.#jumps = jumps;
     this.#unstable = unstable;
     this.#core = core;
     this.#blocks = blocks;
@@ -145,6 +151,13 @@ export class RegionFinder {
         node.next = reach(node, nextEip, call);
         continue;
       }
+      if (node.operation === "jmpE") {
+        for (const eip of this.#jumps.targets(this.physical(node), node.eip)) {
+          const target = reach(node, eip, call);
+          if (target !== undefined) node.others.push(target);
+        }
+        continue;
+      }
       if (takenEip !== NONE) node.taken = reach(node, takenEip, call);
       if (nextEip !== NONE) node.next = reach(node, nextEip, call);
     }
@@ -153,6 +166,11 @@ export class RegionFinder {
       if (node.nextEip !== NONE) node.nextBlock = this.#find(node, node.nextEip, mode, base);
     }
     return { nodes: structure(first), mode, base, instructions, alive: 0 };
+  }
+
+  /** Physical address of a node's first byte. */
+  physical(node: Node): number {
+    return this.#core.i32[(node.source + L.BLOCK.PHYSICAL) >> 2] as number;
   }
 
   /** Instructions of the function at an address if it is small, calls nothing, and is decoded whole; else 0. */
@@ -247,6 +265,7 @@ export class RegionFinder {
       last: record - source,
       taken: undefined,
       next: undefined,
+      others: [],
       takenEip,
       nextEip,
       predecessors: [],
@@ -286,7 +305,7 @@ function successors(node: Node): Node[] {
   const out: Node[] = [];
   if (node.taken !== undefined) out.push(node.taken);
   if (node.next !== undefined && node.next !== node.taken) out.push(node.next);
-  return out;
+  return node.others.length === 0 ? out : [...out, ...node.others];
 }
 
 /** Orders the nodes and finds dominators, loops and joins; edges that enter a loop elsewhere become exits. */
@@ -307,12 +326,13 @@ function structure(entry: Node): Node[] {
       for (const to of successors(node)) {
         if (to.order > node.order) {
           // Both ways of a branch to the same place are two edges.
-          to.forward += node.taken === node.next ? 2 : 1;
+          to.forward += node.taken === to && node.next === to ? 2 : 1;
         } else if (dominates(to, node)) to.isLoop = true;
         else {
           irreducible = true;
           if (node.taken === to) node.taken = undefined;
           if (node.next === to) node.next = undefined;
+          node.others = node.others.filter((other) => other !== to);
         }
       }
     }

@@ -153,6 +153,10 @@ export interface Edges {
   follow(link: number): boolean;
   /** Emits a call whose target is behind link A, or (−1) is in a local; the state is in memory. */
   call(link: number, target: number): void;
+  /** Emits the ways of an indirect jump to the EIP in a local, as far as they stay in the region. */
+  jumpTo(target: number): void;
+  /** Whether an indirect jump that leaves the region shall be reported. */
+  reportsJump(): boolean;
   /** Emits the way of a RET to the EIP in a local, where the call is part of the region. */
   returnTo(target: number): void;
 }
@@ -167,6 +171,8 @@ export interface RegionRuntime {
   readonly follow: number;
   /** (target) → next record or 0. */
   readonly jump: number;
+  /** (record, target): where an indirect jump led. */
+  readonly report: number;
 }
 
 /** Emits one instruction of a region. */
@@ -328,8 +334,10 @@ export class RegionEmitter extends Emitter {
         f.i32(0).get(target).store(L.EIP).i32(RETURNED).return();
         break;
       default:
+        this.#edges.jumpTo(target);
         this.#state.counters?.add(f, "indirect jump");
         this.spill();
+        if (this.#edges.reportsJump()) f.i32(this.#at).get(target).call(this.#imports.report);
         f.get(target).call(this.#imports.jump).set(target);
         goOnAt(f, target, this.runtime.handlerType);
     }

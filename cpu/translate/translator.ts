@@ -14,6 +14,7 @@ import { I32, type WasmFunction, WasmModule } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import { CodeChanges } from "./code_changes.ts";
 import { emitRegion } from "./emit_region.ts";
+import { IndirectJumps } from "./indirect.ts";
 import { type Region, RegionFinder } from "./region.ts";
 import type { RegionRuntime } from "./region_emitter.ts";
 import { noStatistics, RegionCounters, type TranslatorStatistics } from "./statistics.ts";
@@ -54,6 +55,9 @@ export class Translator {
   /** Blocks of regions that were hot once on their own. */
   readonly #again = new Set<number>();
   #queue: number[] = [];
+  readonly #jumps = new IndirectJumps();
+  /** Regions that are to be made again, for more is known of their indirect jumps. */
+  readonly #outdated = new Set<Region>();
   readonly #byBlock = new Map<number, Set<Installed>>();
   #free: number[] = [];
   #slots = 0;
@@ -85,9 +89,15 @@ export class Translator {
     if (options.now !== undefined) this.counters = new RegionCounters(this.#core.wasmMemory);
     this.#batch = this.#eager ? 1 : BATCH;
     this.#changes = new CodeChanges(() => this.#core.instructions);
-    this.#finder = new RegionFinder(this.#core, this.#blocks, this.#handlers, (physical) => {
-      return !this.#eager && this.#changes.unstable(physical);
-    });
+    const unstable = (physical: number): boolean =>
+      !this.#eager && this.#changes.unstable(physical);
+    this.#finder = new RegionFinder(
+      this.#core,
+      this.#blocks,
+      this.#handlers,
+      this.#jumps,
+      unstable,
+    );
     this.#blocks.onDrop = (block) => this.#dropped(block);
   }
 
@@ -97,7 +107,7 @@ export class Translator {
   }
   /** Something waits for {@link work}. */
   get pending(): boolean {
-    return this.#queue.length > 0;
+    return this.#queue.length > 0 || this.#outdated.size > 0;
   }
   /** All decoded code has been dropped. */
   flushed(): void {
@@ -109,6 +119,8 @@ export class Translator {
     this.statistics.live = 0;
     this.#again.clear();
     this.#waiting.clear();
+    this.#jumps.flushed();
+    this.#outdated.clear();
     this.#free = [];
     this.#slots = 0;
   }
@@ -119,6 +131,7 @@ export class Translator {
 
   /** Translates what is asked for. Only between blocks. Returns false when there is no room for it. */
   work(): boolean {
+    this.#takeBackOutdated();
     const queue = this.#queue;
     this.#queue = [];
     const started = this.#now();
@@ -151,6 +164,13 @@ export class Translator {
         runtime: shared,
         imports,
         counters: this.counters,
+        observes: (of, node) =>
+          this.#jumps.observe(
+            this.#finder.physical(node),
+            node.eip,
+            node.copy + node.last,
+            () => this.#outdated.add(of),
+          ),
       }, region);
       emitted.push({ region, entry, f });
     }
@@ -172,6 +192,7 @@ export class Translator {
         table: this.#exports.handlers,
         regions: this.#exports.regions,
         ...this.#exports.functions as Record<string, WebAssembly.ExportValue>,
+        reportJump: (record: number, eip: number) => this.#jumps.report(record, eip),
       },
     });
     for (const [index, { region, entry }] of emitted.entries()) {
@@ -249,21 +270,49 @@ export class Translator {
     return true;
   }
 
+  /** Gives regions that are to be made again back to the interpreter, and asks for them anew. */
+  #takeBackOutdated(): void {
+    const { i32 } = this.#core;
+    for (const region of this.#outdated) {
+      const [first] = region.nodes;
+      const list = first === undefined ? undefined : this.#byBlock.get(first.source);
+      const installed = [...list ?? []].find((one) => one.region === region);
+      if (first === undefined || installed === undefined) continue;
+      const { entry, slot } = installed;
+      this.#uninstall(installed);
+      this.#exports.regions.set(slot, null);
+      this.#free.push(slot);
+      i32[(entry + L.BLOCK.LENGTH) >> 2] = i32[(first.copy + L.BLOCK.LENGTH) >> 2] as number;
+      i32[(entry + L.BLOCK.REAL) >> 2] = 0;
+      for (let at = L.BLOCK_BYTES; at < L.BLOCK_BYTES + 8; at += 4) {
+        i32[(entry + at) >> 2] = i32[(first.copy + at) >> 2] as number;
+      }
+      this.#again.add(entry);
+      this.#queue.push(entry);
+    }
+    this.#outdated.clear();
+  }
+  /** The region is not alive any more, and belongs to no block. */
+  #uninstall(installed: Installed): void {
+    const { region } = installed;
+    this.#core.i32[region.alive >> 2] = 0;
+    for (const { source, copy, last } of region.nodes) {
+      const list = this.#byBlock.get(source);
+      list?.delete(installed);
+      if (list?.size === 0) this.#byBlock.delete(source);
+      this.#jumps.forget(copy + last);
+    }
+  }
+
   /** A block's bytes have changed. */
   #dropped(block: number): void {
     const regions = this.#byBlock.get(block);
     if (regions === undefined) return;
     const { i32 } = this.#core;
     this.#changes.changed(i32[(block + L.BLOCK.PHYSICAL) >> 2] as number);
-    for (const installed of regions) {
-      const { region, slot, entry } = installed;
-      i32[region.alive >> 2] = 0;
-      for (const { source } of region.nodes) {
-        const list = this.#byBlock.get(source);
-        if (list === regions) continue;
-        list?.delete(installed);
-        if (list?.size === 0) this.#byBlock.delete(source);
-      }
+    for (const installed of [...regions]) {
+      const { slot, entry } = installed;
+      this.#uninstall(installed);
       this.#exports.regions.set(slot, null);
       this.#free.push(slot);
       this.statistics.dropped++;
@@ -298,6 +347,7 @@ class RegionImports extends Runtime {
       pageFault: this.shared("pageFault", [I32], [I32]),
       follow: this.shared("follow", [I32, I32, I32], [I32]),
       jump: this.shared("jump", [I32], [I32]),
+      report: this.shared("reportJump", [I32, I32], []),
     };
   }
 }
