@@ -296,6 +296,7 @@ export class Translator {
   #uninstall(installed: Installed): void {
     const { region } = installed;
     this.#core.i32[region.alive >> 2] = 0;
+    this.statistics.live--;
     for (const { source, copy, last } of region.nodes) {
       const list = this.#byBlock.get(source);
       list?.delete(installed);
@@ -316,7 +317,6 @@ export class Translator {
       this.#exports.regions.set(slot, null);
       this.#free.push(slot);
       this.statistics.dropped++;
-      this.statistics.live--;
       // Calls from other regions look at the record alone.
       i32[(entry + L.BLOCK_BYTES) >> 2] = SPECIAL.STOP;
       this.#blocks.discard(entry);
