@@ -39,12 +39,16 @@ export interface Semantics {
   readonly ends?: boolean;
 }
 
-/** What must hold before an instruction of a kind may run; with it, what another may need. */
+/** What must hold before an instruction of a kind may run, as bits: what holds for one may be enough for another. */
 export const GUARD = {
   /** CR0.EM and TS are clear, CR4.OSFXSR is set. */
-  SSE: 1,
+  SSE: 5,
   /** CR0.EM and TS are clear, no x87 exception is pending: x87 and MMX. */
-  X87: 2,
+  X87: 14,
+  /** CR0.EM and TS are clear: x87 instructions that do not wait. */
+  FPU: 4,
+  /** CR0.TS or MP is clear, no x87 exception is pending: WAIT. */
+  WAIT: 8,
 } as const;
 export type Guard = typeof GUARD[keyof typeof GUARD];
 
@@ -77,6 +81,23 @@ export class Emitter extends FlagsEmitter {
     this.f.if(undefined, false);
     raise();
     this.f.end();
+    return this;
+  }
+
+  /**
+   * Emits code that needs the words of the x87 in memory; elsewhere they are read and written as registers
+   * (`register`, of FPU_TOP, FPU_TAG and FPU_STATUS).
+   */
+  inMemory(body: () => void): this {
+    body();
+    return this;
+  }
+  /** True when the x87's pointers are set later, to those of this instruction (`memory`: with a memory operand). */
+  pointersLater(_memory: boolean): boolean {
+    return false;
+  }
+  /** At the end of an x87 instruction that may have made an exception pending. */
+  mayBePending(): this {
     return this;
   }
 

@@ -180,6 +180,18 @@ export class Value {
   truncate(): Value {
     return this.#unary(I32, "i32.trunc_f64_s");
   }
+  /** i64 → f64, to nearest. */
+  convertWide(sign: "s" | "u"): Value {
+    return this.#unary(F64, `f64.convert_i64_${sign}`);
+  }
+  /** f64 → i64, toward zero; it must be in range. */
+  truncateWide(sign: "s" | "u"): Value {
+    return this.#unary(I64, `i64.trunc_f64_${sign}`);
+  }
+  /** The smaller of two numbers. */
+  minimum(other: Operand): Value {
+    return this.#binary("min", other);
+  }
   /** i64 → i32. */
   low(): Value {
     return this.#unary(I32, "i32.wrap_i64");
@@ -268,9 +280,12 @@ export function result(type: number, functionIndex: number, ...parameters: Value
 /** Statements appended to a function. */
 export class Code {
   readonly f: WasmFunction;
+  readonly #allocate: (type: number) => number;
 
-  constructor(f: WasmFunction) {
+  /** `allocate`: where locals come from, if not straight from the function. */
+  constructor(f: WasmFunction, allocate: (type: number) => number = (type) => f.local(type)) {
     this.f = f;
+    this.#allocate = allocate;
   }
 
   /** The parameters as locals, by their types. */
@@ -290,7 +305,7 @@ export class Code {
     return this.#local(type, value);
   }
   #local(type: number, value: Operand | undefined): Local {
-    const local = new Local(type, this.f.local(type));
+    const local = new Local(type, this.#allocate(type));
     if (value !== undefined) this.set(local, value);
     return local;
   }

@@ -310,7 +310,7 @@ export function multiply(runtime: Runtime): number {
 }
 
 /** Divides high:0… by y (bit 63 set, high < y): sets quotient and remainder. */
-function divideStep(c: Code, high: Local, low: Local, y: Local, quotient: Local): void {
+export function divideStep(c: Code, high: Local, low: Local, y: Local, quotient: Local): void {
   const mask = 0xffffffffn;
   const [yh, yl] = [c.long(y.shrU(32)), c.long(y.and(mask))];
   const [digit, rest, part] = [c.long(), c.long(), c.long()];

@@ -9,7 +9,7 @@
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, I64 } from "../execute/wasm.ts";
 import { add, compare, divide, multiply } from "./arithmetic.ts";
-import { Code, int, type Local, long, type Value, word } from "../execute/expression.ts";
+import { Code, int, type Local, long, type Value } from "../execute/expression.ts";
 import { narrow, toInteger } from "./round.ts";
 import {
   C0,
@@ -295,9 +295,4 @@ export function unary(runtime: Runtime, name: string, build: (r: Runtime) => num
     c.call(committed, [top, se, significand], [stored]);
     c.f.get(stored.index).drop();
   });
-}
-
-/** The status word with TOP. */
-export function statusWord(status: number, top: number): Value {
-  return word(status).or(word(top).shl(11));
 }

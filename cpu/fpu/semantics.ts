@@ -5,26 +5,9 @@
  * with its masked or unmasked responses. Sources: SDM vol. 1 §8, vol. 2; vol. 3A §2.5 (EM, MP, TS).
  * @module
  */
-import type { Condition, Emitter, Semantics } from "../execute/emit.ts";
+import { type Condition, type Emitter, GUARD, type Semantics } from "../execute/emit.ts";
 import { I32, I64 } from "../execute/wasm.ts";
-import {
-  CR0,
-  CS,
-  EAX,
-  FPU_CONTROL,
-  FPU_CS,
-  FPU_DP,
-  FPU_DS,
-  FPU_IP,
-  FPU_OPCODE,
-  FPU_STATUS,
-  FPU_TAG,
-  FPU_TOP,
-  RECORD,
-  SEGMENT_BYTES,
-  segmentOffset,
-  SEGMENTS,
-} from "../state/layout.ts";
+import { CR0, EAX, FPU_CONTROL, FPU_REGISTERS, FPU_STATUS, RECORD } from "../state/layout.ts";
 import {
   fromDouble,
   fromInteger,
@@ -33,7 +16,15 @@ import {
   setConditions,
   squareRoot,
 } from "./arithmetic.ts";
-import { Code, int, Local, type Value, word } from "../execute/expression.ts";
+import { Code, int, Local, long, Value, word } from "../execute/expression.ts";
+import {
+  type Fast,
+  fastArithmetic,
+  fastCompare,
+  fastInteger,
+  fastNarrow,
+  fastRoot,
+} from "./fast.ts";
 import {
   arithmeticOperand,
   arithmeticRegisters,
@@ -44,13 +35,14 @@ import {
   exchange,
   loadRegister,
   loadWidened,
-  statusWord,
   storeRegister,
   topInteger,
   topNarrowed,
   unary,
 } from "./operate.ts";
+import { setPointers, state } from "./stack.ts";
 import {
+  BIAS,
   BUSY,
   C0,
   C1,
@@ -60,6 +52,7 @@ import {
   ES,
   EXCEPTIONS,
   IE,
+  INTEGER_BIT,
   isFull,
   OE,
   pop,
@@ -78,94 +71,119 @@ const UNAVAILABLE = 0xc;
 
 type Body = (x: Emitter, c: Code) => void;
 
+function begin(x: Emitter): Code {
+  return new Code(x.f, (type) => x.local(type));
+}
 /** #NM, or what a pending exception asks for. */
-function guard(x: Emitter, c: Code): void {
-  c.if(
-    word(CR0).and(UNAVAILABLE).or(word(FPU_STATUS).and(ES)),
-    () => {
-      x.assist("fpuUnavailable");
-    },
-    undefined,
-    false,
-  );
+function guard(x: Emitter): void {
+  x.guard(GUARD.X87, () => {
+    word(CR0).and(UNAVAILABLE).or(state(x).status.and(ES)).push(x.f);
+  }, () => x.assist("fpuUnavailable"));
 }
 /** An instruction that does not wait and leaves the pointers alone. */
 function control(body: Body): Semantics {
   return {
     emit(x): void {
-      const c = new Code(x.f);
-      c.if(word(CR0).and(UNAVAILABLE), () => x.fault(7), undefined, false);
-      body(x, c);
+      x.guard(GUARD.FPU, () => word(CR0).and(UNAVAILABLE).push(x.f), () => x.fault(7));
+      body(x, begin(x));
     },
   };
 }
-/** A field of the record, whose address is local 0. */
-function field(offset: number): Value {
-  return new Local(I32, 0).load(offset);
+/** Saves the instruction pointer, the opcode and (with memory operand) the operand pointer. */
+function pointers(x: Emitter, memory: boolean): void {
+  if (x.pointersLater(memory)) return;
+  x.record();
+  if (memory) x.record().offset(0);
+  else x.f.i32(0).i32(0);
+  x.f.call(setPointers(x.runtime));
 }
-/** Saves the instruction pointer, the opcode and (with memory operand) the operand pointer; clears RAISED. */
-function pointers(x: Emitter, c: Code, memory: boolean, clear = true): void {
-  c.storeWord(FPU_IP, field(RECORD.EIP));
-  c.storeWord(FPU_OPCODE, field(RECORD.IMMEDIATE));
-  c.storeWord(FPU_CS, word(segmentOffset(CS)));
-  if (memory) {
-    c.f.storeAt(FPU_DP, () => x.offset(0));
-    const segment = new Local(I32, 0).load8(RECORD.SEGMENT).and(7);
-    c.storeWord(FPU_DS, segment.mul(SEGMENT_BYTES).load(SEGMENTS));
-  }
-  if (clear) c.storeWord(RAISED, 0);
+/**
+ * What the fast way leaves over, with the x87's words in memory and nothing raised so far. Comes last in an
+ * instruction.
+ */
+function slowly(x: Emitter, c: Code, body: () => void): void {
+  x.inMemory(() => {
+    c.storeWord(RAISED, 0);
+    body();
+  });
+  x.mayBePending();
 }
 /** An instruction on registers. */
 function registers(body: Body): Semantics {
   return {
     emit(x): void {
-      const c = new Code(x.f);
-      guard(x, c);
-      pointers(x, c, false);
-      body(x, c);
+      guard(x);
+      pointers(x, false);
+      body(x, begin(x));
     },
   };
+}
+/** One that is rare. */
+function rareRegisters(body: Body): Semantics {
+  return registers((x, c) => slowly(x, c, () => body(x, c)));
 }
 /** The i of ST(i). */
-function index(): Value {
-  return field(RECORD.A);
+function index(x: Emitter): Value {
+  return new Value(I32, () => x.field(RECORD.A));
 }
 
-/** Calls with a memory operand that was read: as a real number, or as an integer. */
-function withOperand(
-  integer: boolean,
-  use: (x: Emitter, c: Code, se: Local, significand: Local, denormal: Local) => void,
-): Semantics {
-  return {
-    emit(x): void {
-      const c = new Code(x.f);
-      guard(x, c);
-      const bytes = x.size(0) as number;
-      const linear = new Local(I32, x.linear(0, bytes, false));
-      const [se, significand, denormal] = [c.int(), c.long(), c.int(0)];
-      if (integer) {
-        const value = c.long();
-        if (bytes === 8) x.readLinear(linear.index, 8);
-        else {
-          x.readLinear(linear.index, bytes as 2 | 4);
-          if (bytes === 2) x.signExtend(2);
-          x.f.op("i64.extend_i32_s");
-        }
-        c.f.set(value.index);
-        c.call(fromInteger(x.runtime), [value], [se, significand]);
-      } else if (bytes === 10) {
-        x.readLinear(linear.index, 8).f.set(significand.index);
-        c.set(linear, linear.add(8));
-        x.readLinear(linear.index, 2).f.set(se.index);
-      } else {
-        x.readLinear(linear.index, bytes as 4 | 8);
-        c.f.call((bytes === 4 ? fromSingle : fromDouble)(x.runtime));
-        c.f.set(denormal.index).set(significand.index).set(se.index);
-      }
-      pointers(x, c, true);
-      use(x, c, se, significand, denormal);
-    },
-  };
+/** A memory operand that was read: its bits, or as an integer. */
+interface Source {
+  readonly c: Code;
+  readonly integer: boolean;
+  readonly bytes: number;
+  readonly raw: Local;
+  /** The number, where {@link fits}. */
+  readonly se: Local;
+  readonly significand: Local;
+}
+function readSource(x: Emitter, integer: boolean): Source {
+  guard(x);
+  const c = begin(x);
+  const bytes = x.size(0) as number;
+  const linear = x.linear(0, bytes, false);
+  const raw = c.local(integer || bytes === 8 ? I64 : I32);
+  x.readLinear(linear, bytes as 2 | 4 | 8);
+  if (integer && bytes === 2) x.signExtend(2);
+  if (integer && bytes < 8) x.f.op("i64.extend_i32_s");
+  x.f.set(raw.index);
+  pointers(x, true);
+  return { c, integer, bytes, raw, se: c.int(), significand: c.long() };
+}
+/** Widens the operand to 80 bits if that is simple; 1 when it is. Zeros are only of integers. */
+function fits({ c, integer, bytes, raw, se, significand }: Source): Value {
+  if (integer) {
+    const sign = raw.shrS(63);
+    c.set(significand, raw.xor(sign).sub(sign));
+    const zeros = c.long(significand.clz());
+    c.set(significand, significand.shl(zeros));
+    const exponent = raw.shrU(63).low().shl(15).or(int(BIAS + 63).sub(zeros.low()));
+    c.set(se, raw.isZero().choose(0, exponent));
+    return int(1);
+  }
+  if (bytes === 8) {
+    const exponent = c.int(raw.shrU(52).low().and(0x7ff));
+    c.set(se, raw.shrU(48).low().and(0x8000).or(exponent.add(BIAS - 0x3ff)));
+    c.set(significand, raw.shl(11).or(INTEGER_BIT));
+    return exponent.sub(1).ltU(0x7fe);
+  }
+  const exponent = c.int(raw.shrU(23).and(0xff));
+  c.set(se, raw.shrU(16).and(0x8000).or(exponent.add(BIAS - 0x7f)));
+  c.set(significand, raw.wide().shl(40).or(INTEGER_BIT));
+  return exponent.sub(1).ltU(0xfe);
+}
+/** Widens any operand; sets the local when it was a denormal. */
+function widen(x: Emitter, { c, integer, bytes, raw, se, significand }: Source): Local {
+  const denormal = c.int(0);
+  if (integer) c.call(fromInteger(x.runtime), [raw], [se, significand]);
+  else {
+    const convert = bytes === 4 ? fromSingle : fromDouble;
+    c.call(convert(x.runtime), [raw], [se, significand, denormal]);
+  }
+  return denormal;
+}
+function withSource(integer: boolean, use: (x: Emitter, source: Source) => void): Semantics {
+  return { emit: (x) => use(x, readSource(x, integer)) };
 }
 
 /** Sets condition codes and pops unless that is forbidden. */
@@ -177,29 +195,99 @@ function conclude(c: Code, codes: Local, mayPop: Local, pops: number): void {
   });
 }
 
+/**
+ * Compares ST(0) with a number. `fit`: the fast way may be tried; `conclude` gets the codes where it succeeds; `slow`
+ * does it all again.
+ */
+function compare(
+  x: Emitter,
+  c: Code,
+  number: { readonly se: Value; readonly significand: Value; readonly fit: Value },
+  then: { conclude: (codes: Local) => void; slow: () => void },
+): void {
+  const { tag, top } = state(x);
+  const codes = c.int(-1);
+  const slot = c.int(top.shl(4));
+  c.if(number.fit.and(tag.shrU(top)).and(1), () => {
+    const { se, significand } = number;
+    const pair = [slot.load16(FPU_REGISTERS + 8), slot.load64(FPU_REGISTERS), se, significand];
+    c.call(fastCompare(x.runtime), pair, [codes]);
+  });
+  c.if(codes.geS(0), () => then.conclude(codes), then.slow, true);
+}
+/** Condition codes into the status word; C1 is cleared. Pops. */
+function setCodes(x: Emitter, c: Code, codes: Value, pops: number): void {
+  const s = state(x);
+  s.set(c, "status", s.status.and(~CONDITIONS).or(codes));
+  for (let i = 0; i < pops; i++) s.pop(c);
+}
+/** ST(i) as an operand of a comparison. */
+function comparand(
+  x: Emitter,
+  c: Code,
+  i: Value,
+): { se: Value; significand: Value; fit: Value } {
+  const { top, tag } = state(x);
+  const physical = c.int(top.add(i).and(7));
+  const slot = c.int(physical.shl(4));
+  return {
+    se: slot.load16(FPU_REGISTERS + 8),
+    significand: slot.load64(FPU_REGISTERS),
+    fit: tag.shrU(physical),
+  };
+}
+
 /** FCOM family against ST(i): sets condition codes. */
 function compareRegister(quiet: boolean, pops: number, with1 = false): Semantics {
   return registers((x, c) => {
-    const other = c.int(stackAddress(with1 ? int(1) : index()));
-    const [codes, mayPop] = [c.int(), c.int()];
-    const operand = [other.load16(8), other.load64(), int(0), isFull(other), int(quiet ? 1 : 0)];
-    c.call(compareTop(x.runtime), operand, [codes, mayPop]);
-    conclude(c, codes, mayPop, pops);
+    const i = with1 ? int(1) : index(x);
+    compare(x, c, comparand(x, c, i), {
+      conclude: (codes) => setCodes(x, c, codes, pops),
+      slow: () =>
+        slowly(x, c, () => {
+          const other = c.int(stackAddress(i));
+          const [codes, mayPop] = [c.int(), c.int()];
+          c.call(
+            compareTop(x.runtime),
+            [other.load16(8), other.load64(), int(0), isFull(other), int(quiet ? 1 : 0)],
+            [codes, mayPop],
+          );
+          conclude(c, codes, mayPop, pops);
+        }),
+    });
   });
 }
 /** FCOMI family: EFLAGS. C1 stays unless a register was empty. */
 function compareToFlags(quiet: boolean, pops: number): Semantics {
   return registers((x, c) => {
-    const other = c.int(stackAddress(index()));
-    const [codes, mayPop] = [c.int(), c.int()];
-    const c1 = c.int(word(FPU_STATUS).and(C1));
-    const operand = [other.load16(8), other.load64(), int(0), isFull(other), int(quiet ? 1 : 0)];
-    c.call(compareTop(x.runtime), operand, [codes, mayPop]);
-    restoreC1(c, c1);
+    const arithmetic = c.int();
+    const slow = c.int(0);
     // C3 → ZF, C2 → PF, C0 → CF; OF SF AF = 0.
-    const arithmetic = c.int(codes.shrU(8).and(0x45));
+    const toFlags = (codes: Value): void => c.set(arithmetic, codes.shrU(8).and(0x45));
+    compare(x, c, comparand(x, c, index(x)), {
+      conclude: (codes) => {
+        toFlags(codes);
+        for (let i = 0; i < pops; i++) state(x).pop(c);
+      },
+      slow: () =>
+        x.inMemory(() => {
+          c.storeWord(RAISED, 0);
+          c.set(slow, 1);
+          const other = c.int(stackAddress(index(x)));
+          const [codes, mayPop] = [c.int(), c.int()];
+          const c1 = c.int(word(FPU_STATUS).and(C1));
+          c.call(
+            compareTop(x.runtime),
+            [other.load16(8), other.load64(), int(0), isFull(other), int(quiet ? 1 : 0)],
+            [codes, mayPop],
+          );
+          restoreC1(c, c1);
+          toFlags(codes);
+          if (pops > 0) c.if(mayPop, () => pop(c));
+        }),
+    });
     x.setArithmetic(arithmetic.index);
-    if (pops > 0) c.if(mayPop, () => pop(c));
+    c.if(slow, () => x.mayBePending(), undefined, false);
   });
 }
 /** Puts C1 back where only a stack fault clears it. */
@@ -209,21 +297,36 @@ function restoreC1(c: Code, c1: Local): void {
   });
 }
 function compareOperand(integer: boolean, pops: number): Semantics {
-  return withOperand(integer, (x, c, se, significand, denormal) => {
-    const [codes, mayPop] = [c.int(), c.int()];
-    c.call(compareTop(x.runtime), [se, significand, denormal, 1, 0], [codes, mayPop]);
-    conclude(c, codes, mayPop, pops);
+  return withSource(integer, (x, source) => {
+    const { c, se, significand } = source;
+    compare(x, c, { se, significand, fit: fits(source) }, {
+      conclude: (codes) => setCodes(x, c, codes, pops),
+      slow: () => {
+        slowly(x, c, () => {
+          const denormal = widen(x, source);
+          const [codes, mayPop] = [c.int(), c.int()];
+          c.call(compareTop(x.runtime), [se, significand, denormal, 1, 0], [codes, mayPop]);
+          conclude(c, codes, mayPop, pops);
+        });
+      },
+    });
   });
 }
 
 const testZero: Semantics = registers((x, c) => {
-  const [codes, mayPop] = [c.int(), c.int()];
-  c.call(compareTop(x.runtime), [0, 0n, 0, 1, 0], [codes, mayPop]);
-  conclude(c, codes, mayPop, 0);
+  compare(x, c, { se: int(0), significand: long(0n), fit: int(1) }, {
+    conclude: (codes) => setCodes(x, c, codes, 0),
+    slow: () =>
+      slowly(x, c, () => {
+        const [codes, mayPop] = [c.int(), c.int()];
+        c.call(compareTop(x.runtime), [0, 0n, 0, 1, 0], [codes, mayPop]);
+        conclude(c, codes, mayPop, 0);
+      }),
+  });
 });
 
 /** FXAM: class in C3 C2 C0, sign in C1. */
-const examine: Semantics = registers((_, c) => {
+const examine: Semantics = rareRegisters((_, c) => {
   const top = c.int(stackAddress(0));
   const se = c.int(top.load16(8));
   const exponent = c.int(se.and(0x7fff));
@@ -241,12 +344,49 @@ const examine: Semantics = registers((_, c) => {
   setConditions(c, codes.or(se.shrU(15).choose(C1, 0)));
 });
 
-const load: Semantics = withOperand(false, (x, c, se, significand, denormal) => {
-  if ((x.size(0) as number) === 10) c.call(push(x.runtime), [se, significand]);
-  else c.call(loadWidened(x.runtime), [se, significand, denormal]);
+const load: Semantics = withSource(false, (x, source) => {
+  const { c, se, significand } = source;
+  const s = state(x);
+  const physical = c.int(s.top.add(7).and(7));
+  c.if(
+    fits(source).and(s.tag.shrU(physical).xor(1)),
+    () => s.push(c, physical, se, significand),
+    () => {
+      slowly(x, c, () => {
+        const denormal = widen(x, source);
+        c.call(loadWidened(x.runtime), [se, significand, denormal]);
+      });
+    },
+    true,
+  );
 });
-const loadInteger: Semantics = withOperand(true, (x, c, se, significand) => {
-  c.call(push(x.runtime), [se, significand]);
+/** FLD m80. */
+const loadExtended: Semantics = {
+  emit(x): void {
+    guard(x);
+    const c = begin(x);
+    const linear = new Local(I32, x.linear(0, 10, false));
+    const [significand, se] = [c.long(), c.int()];
+    x.readLinear(linear.index, 8).f.set(significand.index);
+    x.readLinear(c.int(linear.add(8)).index, 2).f.set(se.index);
+    pointers(x, true);
+    pushNumber(x, c, se, significand);
+  },
+};
+/** Pushes a number that raises nothing. */
+function pushNumber(x: Emitter, c: Code, se: Value, significand: Value): void {
+  const s = state(x);
+  const physical = c.int(s.top.add(7).and(7));
+  c.if(
+    s.tag.shrU(physical).and(1).isZero(),
+    () => s.push(c, physical, se, significand),
+    () => slowly(x, c, () => c.call(push(x.runtime), [se, significand])),
+    true,
+  );
+}
+const loadInteger: Semantics = withSource(true, (x, source) => {
+  fits(source);
+  pushNumber(x, source.c, source.se, source.significand);
 });
 
 /**
@@ -271,7 +411,7 @@ function loadConstant(name: string): Semantics {
       const more = nearest === "up" ? rounding.eq(0).or(rounding.eq(2)) : rounding.eq(2);
       c.set(value, value.add(more.wide()));
     }
-    c.call(push(x.runtime), [se, value]);
+    pushNumber(x, c, int(se), value);
   });
 }
 
@@ -279,44 +419,65 @@ function loadConstant(name: string): Semantics {
 function store(integer: boolean, pops: boolean): Semantics {
   return {
     emit(x): void {
-      const c = new Code(x.f);
-      guard(x, c);
+      guard(x);
+      const c = begin(x);
+      const s = state(x);
       const bytes = x.size(0) as number;
-      const [value, stored, unmasked] = [c.long(), c.int(), c.int()];
-      c.storeWord(RAISED, 0);
-      const top = c.int(stackAddress(0));
-      const se = c.int();
-      if (bytes === 10) {
-        c.if(isFull(top), () => {
-          c.set(se, top.load16(8));
-          c.set(value, top.load64());
-        }, () => {
-          raise(c, IE | STACK_FAULT);
-          c.set(se, 0xffff);
-          c.set(value, 3n << 62n);
-        });
-      } else if (integer) c.call(topInteger(x.runtime), [bytes * 8], [value]);
-      else c.call(topNarrowed(x.runtime), [bytes === 4 ? 24 : 53], [value]);
-      // Nothing is visible yet, so the store may fault; an exception that forbids it goes first.
-      const forbids = word(RAISED).and(word(FPU_CONTROL).xor(-1)).and(IE | OE | UE);
-      c.set(stored, forbids.isZero());
-      c.if(stored, () => {
-        const linear = new Local(I32, x.linear(0, bytes, true));
-        x.probeWrite(linear.index, bytes);
-        if (bytes >= 8) {
-          x.writeLinear(linear.index, 8, value.index);
-          if (bytes === 10) {
-            c.set(linear, linear.add(8));
-            x.writeLinear(linear.index, 2, se.index);
-          }
+      const [value, se, stored, unmasked] = [c.long(), c.int(0), c.int(1), c.int()];
+      // What the fast way raises, or −1.
+      const flags = c.int(-1);
+      const address = c.int(s.top.shl(4).add(FPU_REGISTERS));
+      c.if(s.tag.shrU(s.top).and(1), () => {
+        if (bytes === 10) {
+          c.set(se, address.load16(8));
+          c.set(value, address.load64());
+          c.set(flags, 0);
+        } else if (integer) {
+          const limit = long(1n << BigInt(8 * bytes - 1));
+          c.call(fastInteger(x.runtime), [address, limit], [value, flags]);
         } else {
-          const short = c.int(value.low());
-          x.writeLinear(linear.index, bytes as 2 | 4, short.index);
+          c.call(fastNarrow(x.runtime, bytes === 4 ? 24 : 53), [address], [value, flags]);
         }
       });
-      pointers(x, c, true, false);
-      c.call(settle(x.runtime), [], [unmasked]);
-      if (pops) c.if(stored, () => pop(c));
+      const slow = (body: () => void): void => c.if(flags.ltS(0), body, undefined, false);
+      slow(() => {
+        x.inMemory(() => {
+          c.storeWord(RAISED, 0);
+          if (bytes === 10) {
+            raise(c, IE | STACK_FAULT);
+            c.set(se, 0xffff);
+            c.set(value, 3n << 62n);
+          } else if (integer) c.call(topInteger(x.runtime), [bytes * 8], [value]);
+          else c.call(topNarrowed(x.runtime), [bytes === 4 ? 24 : 53], [value]);
+        });
+        // Nothing is visible yet, so the store may fault; an exception that forbids it goes first.
+        const forbids = word(RAISED).and(word(FPU_CONTROL).xor(-1)).and(IE | OE | UE);
+        c.set(stored, forbids.isZero());
+      });
+      c.if(
+        stored,
+        () => {
+          const linear = new Local(I32, x.linear(0, bytes, true));
+          if (!x.translated || bytes === 10) x.probeWrite(linear.index, bytes);
+          if (bytes >= 8) {
+            x.writeLinear(linear.index, 8, value.index);
+            if (bytes === 10) {
+              x.writeLinear(c.int(linear.add(8)).index, 2, se.index);
+            }
+          } else {
+            const short = c.int(value.low());
+            x.writeLinear(linear.index, bytes as 2 | 4, short.index);
+          }
+        },
+        undefined,
+        true,
+      );
+      pointers(x, true);
+      c.if(flags.geS(0), () => s.settle(c, flags), () => {
+        x.inMemory(() => c.call(settle(x.runtime), [], [unmasked]));
+      }, true);
+      if (pops) c.if(stored, () => s.pop(c), undefined, true);
+      slow(() => x.mayBePending());
     },
   };
 }
@@ -324,61 +485,130 @@ function store(integer: boolean, pops: boolean): Semantics {
 /** FCHS and FABS: no exception but an empty register. */
 function sign(name: string, change: (se: Value) => Value): Semantics {
   return registers((x, c) => {
-    const operation = x.runtime.shared(`f80.${name}`, [I32, I64], [I32, I64], (f) => {
-      const inner = new Code(f);
-      const [se, significand] = Code.parameters([I32, I64]) as [Local, Local];
-      inner.yield(change(se), significand);
-    });
-    c.call(unary(x.runtime, name, () => operation), []);
+    const s = state(x);
+    const slot = c.int(s.top.shl(4));
+    c.if(s.tag.shrU(s.top).and(1), () => {
+      c.store(slot, change(slot.load16(FPU_REGISTERS + 8)), FPU_REGISTERS + 8, 2);
+      s.settle(c);
+    }, () => {
+      const operation = x.runtime.shared(`f80.${name}`, [I32, I64], [I32, I64], (f) => {
+        const inner = new Code(f);
+        const [se, significand] = Code.parameters([I32, I64]) as [Local, Local];
+        inner.yield(change(se), significand);
+      });
+      slowly(x, c, () => c.call(unary(x.runtime, name, () => operation), []));
+    }, true);
   });
 }
+/** FSQRT. */
+const root: Semantics = registers((x, c) => {
+  const s = state(x);
+  const flags = c.int(-1);
+  c.if(s.tag.shrU(s.top).and(1), () => {
+    c.call(fastRoot(x.runtime), [s.top.shl(4).add(FPU_REGISTERS)], [flags]);
+  });
+  c.if(
+    flags.geS(0),
+    () => s.settle(c, flags),
+    () => slowly(x, c, () => c.call(unary(x.runtime, "sqrt", squareRoot), [])),
+    true,
+  );
+});
 
 /** Moves TOP by a step; tags stay. */
 function step(by: number): Semantics {
-  return registers((_, c) => {
-    c.storeWord(FPU_TOP, word(FPU_TOP).add(by).and(7));
-    c.storeWord(FPU_STATUS, word(FPU_STATUS).and(~C1));
+  return registers((x, c) => {
+    const s = state(x);
+    s.set(c, "top", s.top.add(by).and(7));
+    s.settle(c);
   });
 }
 function free(pops: boolean): Semantics {
-  return registers((_, c) => {
-    const physical = word(FPU_TOP).add(index()).and(7);
-    c.storeWord(FPU_TAG, word(FPU_TAG).and(int(1).shl(physical).xor(-1)));
-    if (pops) pop(c);
-    c.storeWord(FPU_STATUS, word(FPU_STATUS).and(~C1));
+  return registers((x, c) => {
+    const s = state(x);
+    s.set(c, "tag", s.tag.and(int(1).shl(s.top.add(index(x)).and(7)).xor(-1)));
+    if (pops) s.pop(c);
+    s.settle(c);
   });
 }
 
-function storeControlWord(address: number | undefined): Semantics {
-  return control((x, c) => {
-    const value = c.int();
-    if (address === undefined) c.set(value, statusWord(FPU_STATUS, FPU_TOP));
-    else c.set(value, word(address));
-    x.write(0, value.index);
-  });
+function storeControlWord(value: (x: Emitter) => Value): Semantics {
+  return control((x, c) => x.write(0, c.int(value(x)).index));
+}
+/** The status word with TOP. */
+function statusWord(x: Emitter): Value {
+  const { status, top } = state(x);
+  return status.or(top.shl(11));
 }
 
 /** ES and B follow from flags and masks. */
-function summarize(c: Code): void {
-  const pending = word(FPU_CONTROL).xor(-1).and(word(FPU_STATUS)).and(EXCEPTIONS);
-  c.storeWord(
-    FPU_STATUS,
-    word(FPU_STATUS).and(~(ES | BUSY)).or(pending.choose(ES | BUSY, 0)),
-  );
+function summarize(x: Emitter, c: Code): void {
+  const s = state(x);
+  const pending = word(FPU_CONTROL).xor(-1).and(s.status).and(EXCEPTIONS);
+  s.set(c, "status", s.status.and(~(ES | BUSY)).or(pending.choose(ES | BUSY, 0)));
+  x.mayBePending();
 }
 
+/** The fast function of an operation; what it does to a sign and its mode. */
+const FAST: Readonly<Record<Binary, { name: Fast; flip: number; mode: number }>> = {
+  add: { name: "add", flip: 0, mode: 0 },
+  sub: { name: "add", flip: 0x8000, mode: 0 },
+  subr: { name: "add", flip: 0, mode: 0x8000 },
+  mul: { name: "mul", flip: 0, mode: 0 },
+  div: { name: "div", flip: 0, mode: 0 },
+  divr: { name: "div", flip: 0, mode: 1 },
+};
+
 function arithmetic(operation: Binary): Record<string, Semantics> {
+  const { name, flip, mode } = FAST[operation];
   const onRegisters = (destination: boolean, pops: boolean): Semantics =>
     registers((x, c) => {
-      const i = c.int(index());
-      c.call(
-        arithmeticRegisters(x.runtime, operation),
-        destination ? [i, 0, pops ? 1 : 0] : [0, i, 0],
-      );
+      const s = state(x);
+      const physical = c.int(s.top.add(index(x)).and(7));
+      const [here, there] = destination ? [physical, s.top] : [s.top, physical];
+      const flags = c.int(-1);
+      c.if(s.tag.shrU(physical).and(s.tag.shrU(s.top)).and(1), () => {
+        const source = c.int(there.shl(4));
+        const se = source.load16(FPU_REGISTERS + 8);
+        c.call(fastArithmetic(x.runtime, name), [
+          here.shl(4).add(FPU_REGISTERS),
+          flip === 0 ? se : se.xor(flip),
+          source.load64(FPU_REGISTERS),
+          mode,
+        ], [flags]);
+      });
+      c.if(flags.geS(0), () => {
+        s.settle(c, flags);
+        if (pops) s.pop(c);
+      }, () => {
+        slowly(x, c, () => {
+          const i = c.int(index(x));
+          c.call(
+            arithmeticRegisters(x.runtime, operation),
+            destination ? [i, 0, pops ? 1 : 0] : [0, i, 0],
+          );
+        });
+      }, true);
     });
   const onOperand = (integer: boolean): Semantics =>
-    withOperand(integer, (x, c, se, significand, denormal) => {
-      c.call(arithmeticOperand(x.runtime, operation), [se, significand, denormal]);
+    withSource(integer, (x, source) => {
+      const { c, se, significand } = source;
+      const s = state(x);
+      const flags = c.int(-1);
+      c.if(fits(source).and(s.tag.shrU(s.top)), () => {
+        c.call(fastArithmetic(x.runtime, name), [
+          s.top.shl(4).add(FPU_REGISTERS),
+          flip === 0 ? se : se.xor(flip),
+          significand,
+          mode,
+        ], [flags]);
+      });
+      c.if(flags.geS(0), () => s.settle(c, flags), () => {
+        slowly(x, c, () => {
+          const denormal = widen(x, source);
+          c.call(arithmeticOperand(x.runtime, operation), [se, significand, denormal]);
+        });
+      }, true);
     });
   return {
     [`f${operation}.memory`]: onOperand(false),
@@ -389,12 +619,70 @@ function arithmetic(operation: Binary): Record<string, Semantics> {
   };
 }
 
-function move(condition: Condition): Semantics {
+/** FLD ST(i). */
+const duplicate: Semantics = registers((x, c) => {
+  const s = state(x);
+  const physical = c.int(s.top.add(index(x)).and(7));
+  const next = c.int(s.top.add(7).and(7));
+  c.if(
+    s.tag.shrU(physical).and(s.tag.shrU(next).xor(1)).and(1),
+    () => {
+      const slot = c.int(physical.shl(4));
+      s.push(c, next, slot.load16(FPU_REGISTERS + 8), slot.load64(FPU_REGISTERS));
+    },
+    () => slowly(x, c, () => c.call(loadRegister(x.runtime), [index(x)])),
+    true,
+  );
+});
+/** FST ST(i), FSTP ST(i). `unchecked` (D9 D8+i): an empty ST(0) is only popped. */
+function storeTo(pops: boolean, unchecked = false): Semantics {
   return registers((x, c) => {
+    const s = state(x);
+    c.if(s.tag.shrU(s.top).and(1), () => {
+      const physical = c.int(s.top.add(index(x)).and(7));
+      const [from, to] = [c.int(s.top.shl(4)), c.int(physical.shl(4))];
+      c.store(to, from.load64(FPU_REGISTERS), FPU_REGISTERS, 8);
+      c.store(to, from.load16(FPU_REGISTERS + 8), FPU_REGISTERS + 8, 2);
+      s.set(c, "tag", s.tag.or(int(1).shl(physical)));
+      s.settle(c);
+      if (pops) s.pop(c);
+    }, () => {
+      if (unchecked) {
+        s.pop(c);
+        s.settle(c);
+      } else slowly(x, c, () => c.call(storeRegister(x.runtime), [index(x), pops ? 1 : 0]));
+    }, true);
+  });
+}
+/** FXCH. */
+const swap: Semantics = registers((x, c) => {
+  const s = state(x);
+  const physical = c.int(s.top.add(index(x)).and(7));
+  c.if(
+    s.tag.shrU(physical).and(s.tag.shrU(s.top)).and(1),
+    () => {
+      const [a, b] = [c.int(s.top.shl(4)), c.int(physical.shl(4))];
+      const [se, significand] = [
+        c.int(a.load16(FPU_REGISTERS + 8)),
+        c.long(a.load64(FPU_REGISTERS)),
+      ];
+      c.store(a, b.load64(FPU_REGISTERS), FPU_REGISTERS, 8);
+      c.store(a, b.load16(FPU_REGISTERS + 8), FPU_REGISTERS + 8, 2);
+      c.store(b, significand, FPU_REGISTERS, 8);
+      c.store(b, se, FPU_REGISTERS + 8, 2);
+      s.settle(c);
+    },
+    () => slowly(x, c, () => c.call(exchange(x.runtime), [index(x)])),
+    true,
+  );
+});
+
+function move(condition: Condition): Semantics {
+  return rareRegisters((x, c) => {
     const holds = c.int();
     x.condition(condition).f.set(holds.index);
     const c1 = c.int(word(FPU_STATUS).and(C1));
-    c.call(conditionalMove(x.runtime), [holds, index()]);
+    c.call(conditionalMove(x.runtime), [holds, index(x)]);
     restoreC1(c, c1);
   });
 }
@@ -418,28 +706,23 @@ export const fpuSemantics: Readonly<Record<string, Semantics>> = {
   fucomip: compareToFlags(true, 1),
   ftst: testZero,
   fxam: examine,
-  "fld.memory": load,
-  fld: registers((x, c) => c.call(loadRegister(x.runtime), [index()])),
+  "fld.memory": {
+    emit: (x) => ((x.size(0) as number) === 10 ? loadExtended : load).emit(x),
+  },
+  fld: duplicate,
   fild: loadInteger,
   "fst.memory": store(false, false),
   "fstp.memory": store(false, true),
   fist: store(true, false),
   fistp: store(true, true),
-  fst: registers((x, c) => c.call(storeRegister(x.runtime), [index(), 0])),
-  fstp: registers((x, c) => c.call(storeRegister(x.runtime), [index(), 1])),
-  /** D9 D8+i: without stack check; an empty ST(0) is only popped. */
-  fstpUnchecked: registers((x, c) => {
-    const top = c.int(stackAddress(0));
-    c.if(isFull(top), () => c.call(storeRegister(x.runtime), [index(), 1]), () => {
-      pop(c);
-      c.storeWord(FPU_STATUS, word(FPU_STATUS).and(~C1));
-    });
-  }),
-  fxch: registers((x, c) => c.call(exchange(x.runtime), [index()])),
+  fst: storeTo(false),
+  fstp: storeTo(true),
+  fstpUnchecked: storeTo(true, true),
+  fxch: swap,
   fchs: sign("chs", (se) => se.xor(0x8000)),
   fabs: sign("abs", (se) => se.and(0x7fff)),
-  fsqrt: registers((x, c) => c.call(unary(x.runtime, "sqrt", squareRoot), [])),
-  frndint: registers((x, c) => c.call(unary(x.runtime, "rndint", roundToInteger), [])),
+  fsqrt: root,
+  frndint: rareRegisters((x, c) => c.call(unary(x.runtime, "rndint", roundToInteger), [])),
   "fcmov.2": move(2),
   "fcmov.3": move(3),
   "fcmov.4": move(4),
@@ -455,30 +738,28 @@ export const fpuSemantics: Readonly<Record<string, Semantics>> = {
   fnop: registers(() => {}),
   fwait: {
     emit(x): void {
-      const c = new Code(x.f);
-      // TS counts only together with MP.
-      const unavailable = word(CR0).and(0xa).eq(0xa);
-      c.if(unavailable.or(word(FPU_STATUS).and(ES)), () => x.assist("fpuWait"), undefined, false);
+      x.guard(GUARD.WAIT, () => {
+        // TS counts only together with MP.
+        word(CR0).and(0xa).eq(0xa).or(state(x).status.and(ES)).push(x.f);
+      }, () => x.assist("fpuWait"));
     },
   },
   fldcw: {
     emit(x): void {
-      const c = new Code(x.f);
-      guard(x, c);
+      guard(x);
+      const c = begin(x);
       const value = c.int();
       x.read(0).f.set(value.index);
       c.storeWord(FPU_CONTROL, value.and(0x1f3f).or(0x40));
-      summarize(c);
+      summarize(x, c);
     },
   },
-  fnstcw: storeControlWord(FPU_CONTROL),
-  fnstsw: storeControlWord(undefined),
-  fnstswAx: control((x, c) => {
-    const value = c.int(statusWord(FPU_STATUS, FPU_TOP));
-    x.setRegister(EAX, value.index, 2);
-  }),
-  fnclex: control((_, c) => {
-    c.storeWord(FPU_STATUS, word(FPU_STATUS).and(CONDITIONS));
+  fnstcw: storeControlWord(() => word(FPU_CONTROL)),
+  fnstsw: storeControlWord(statusWord),
+  fnstswAx: control((x, c) => x.setRegister(EAX, c.int(statusWord(x)).index, 2)),
+  fnclex: control((x, c) => {
+    const s = state(x);
+    s.set(c, "status", s.status.and(CONDITIONS));
   }),
   /** FNENI, FNDISI, FNSETPM: of the 8087 and 287, without effect since the 387. */
   fnop287: control(() => {}),

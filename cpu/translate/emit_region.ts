@@ -13,16 +13,13 @@ import { type Handlers, RETURNED, SPECIAL } from "../execute/handlers.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
+import { fpuSemantics } from "../fpu/mod.ts";
 import { floatSemantics, simdSemantics } from "../simd/mod.ts";
+import { FPU_POINTERS } from "./fpu_locals.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
 import { leavesPage, type Node, type Region } from "./region.ts";
-import {
-  type Edges,
-  FLAGS,
-  RegionEmitter,
-  type RegionRuntime,
-  RegionState,
-} from "./region_emitter.ts";
+import { type Edges, RegionEmitter, type RegionRuntime } from "./region_emitter.ts";
+import { FLAGS, RegionState } from "./region_state.ts";
 import { Windows } from "./windows.ts";
 import type { RegionCounters } from "./statistics.ts";
 
@@ -42,10 +39,13 @@ const ALL_FLAGS = 0x300;
 /** So many targets of an indirect jump are compared one after the other; more in a tree. */
 const CHAIN = 3;
 
+/** x87, MMX and SSE: what they call is arithmetic alone. */
+const FLOATING: ReadonlySet<string> = new Set(
+  [fpuSemantics, simdSemantics, floatSemantics].flatMap((list) => Object.keys(list)),
+);
 /** Operations that are translated; the others call the interpreter's handler. */
 const INLINE: ReadonlySet<string> = new Set([
-  ...Object.keys(simdSemantics),
-  ...Object.keys(floatSemantics),
+  ...FLOATING,
   ...("add or adc sbb and sub xor cmp test inc dec neg not mul imul imul3 div idiv xadd cmpxchg cmpxchg8b " +
     "rol ror rcl rcr shl shr sar shld shrd bt bts btr btc bsf bsr bswap " +
     "mov movzx movsx lea xchg cbw cwd xlat salc lahf sahf clc stc cmc cld std cli nop " +
@@ -117,6 +117,7 @@ class RegionWriter {
     this.#state = new RegionState(f, this.#module.counters);
     this.#modeWord = f.local();
     this.#used = used;
+    this.#state.fpu.hasPointers = (used & FPU_POINTERS) !== 0;
     f.loadAt(L.MODE_WORD).set(this.#modeWord);
     this.#reload();
     const [entry] = this.#region.nodes;
@@ -127,7 +128,7 @@ class RegionWriter {
     this.#limit(entry as Node);
     this.#tree(entry as Node);
     f.op("unreachable");
-    leaving.end(this.#state, used, this.#module.imports, this.#module.runtime.handlerType);
+    leaving.end(this.#state, used, this.#module);
     return f;
   }
 
@@ -160,6 +161,7 @@ class RegionWriter {
     }
     f.loadAt(L.BUDGET).set(budget).loadAt(L.TLB_READ).set(readTable);
     f.loadAt(L.TLB_WRITE).set(writeTable);
+    this.#state.fpu.load(this.#used);
     this.#state.dirty = 0;
     this.#state.pending = undefined;
     this.#state.guarded = 0;
@@ -493,8 +495,9 @@ class RegionWriter {
     );
     const { calls } = f;
     this.#emitInstruction(node, record, edges, facts);
-    // Calls run code that may change the TLB.
-    if (f.calls !== calls) windows.forget();
+    // Calls run code that may change the TLB, but for those to functions of numbers.
+    const operation = this.#form(record)?.form.operation ?? "";
+    if (f.calls !== calls && !FLOATING.has(operation)) windows.forget();
     else windows.end(seen.written);
   }
   #emitInstruction(node: Node, record: number, edges: Edges, facts?: Facts): void {

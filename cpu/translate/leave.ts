@@ -5,9 +5,11 @@
  * @module
  */
 import { SPECIAL } from "../execute/handlers.ts";
+import type { Runtime } from "../execute/runtime.ts";
 import type { WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
-import { FLAGS, type RegionRuntime, type RegionState } from "./region_emitter.ts";
+import type { RegionRuntime } from "./region_emitter.ts";
+import { FLAGS, type RegionState } from "./region_state.ts";
 
 /** Parameter of a region: how deep calls may still nest. Its result is the next record, 0 or `RETURNED`. */
 export const DEPTH = 0;
@@ -89,8 +91,13 @@ export class Leaving {
   }
 
   /** Emits the exit. `used`: registers whose locals hold them, as bits. */
-  end(state: RegionState, used: number, imports: RegionRuntime, regionType: number): void {
+  end(
+    state: RegionState,
+    used: number,
+    { imports, runtime }: { readonly imports: RegionRuntime; readonly runtime: Runtime },
+  ): void {
     const f = this.#f;
+    const regionType = runtime.handlerType;
     const { registers, budget } = state;
     const [result, aux] = [registers[FLAGS] as number, registers[FLAGS + 1] as number];
     f.end();
@@ -102,6 +109,7 @@ export class Leaving {
     }
     f.i32(0).get(result).store(L.FLAGS_RESULT).i32(0).get(aux).store(L.FLAGS_AUX);
     f.i32(0).get(budget).store(L.BUDGET);
+    state.fpu.spill(runtime, used);
     const { depth } = f;
     f.block().block().block().block().get(this.#way).brTable([0, 1, 2], 3).end();
     f.loadAt(L.FAULT_DUE).if(undefined, false);

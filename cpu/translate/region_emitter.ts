@@ -13,139 +13,14 @@ import { Emitter, type Form, type Guard, type Size } from "../execute/emit.ts";
 import { RETURNED } from "../execute/handlers.ts";
 import type { Condition } from "../execute/form.ts";
 import type { Runtime } from "../execute/runtime.ts";
-import { I32, type WasmFunction } from "../execute/wasm.ts";
+import { I32 } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
-import { type Window, Windows } from "./windows.ts";
-import { goOnAt, Leaving, WAY, type Way } from "./leave.ts";
-import type { RegionCounters } from "./statistics.ts";
+import { FPU_PENDING, FPU_POINTERS, FPU_WORDS, registerIndex } from "./fpu_locals.ts";
+import type { Window } from "./windows.ts";
+import { goOnAt, WAY, type Way } from "./leave.ts";
+import { FLAGS, type PendingFlags, type RegionState } from "./region_state.ts";
 
-/** Registers by number: 0–7 general, then the two words of lazy flags. */
-export const FLAGS = 8;
 const ALL_FLAGS = 0x300;
-const REGISTERS = 10;
-
-/** Operation whose flags have not been computed. Locals hold the operands. */
-export interface PendingFlags {
-  readonly kind: "add" | "sub" | "logic";
-  readonly a: number;
-  readonly b: number;
-  readonly result: number;
-  readonly size: Size;
-  /** The result is that of the two operands alone: no carry came in, so comparing them tells. */
-  readonly plain: boolean;
-}
-
-/** What emission of a region shares between its instructions. */
-export class RegionState {
-  readonly f: WasmFunction;
-  /** Locals of the ten registers. */
-  readonly registers: readonly number[];
-  /** Budget left; in memory while other code runs. */
-  readonly budget: number;
-  /** Addresses of the TLB tables; they change only while other code runs. */
-  readonly readTable: number;
-  readonly writeTable: number;
-  /** The exit. */
-  readonly leaving: Leaving;
-  /** What the node that is emitted knows about addresses. */
-  windows: Windows = new Windows();
-  /** Locals of windows that are free again. */
-  readonly #freeWindows: number[] = [];
-  #madeWindows: number[] = [];
-  /** Counts what happens, where somebody wants to know. */
-  readonly counters: RegionCounters | undefined;
-  /** Registers whose local is newer than memory, as bits. */
-  dirty = 0;
-  pending: PendingFlags | undefined = undefined;
-  /** Registers that were read or written anywhere, as bits. */
-  used = 0;
-  /** Guards that hold here, as bits. */
-  guarded = 0;
-  /** Facts about the instruction that is being emitted, for the analysis of flags. */
-  readonly seen: {
-    bails: boolean;
-    flagsRead: boolean;
-    flagsSet: boolean;
-    flagsSetUnderCondition: boolean;
-    written: number;
-  } = {
-    bails: false,
-    flagsRead: false,
-    flagsSet: false,
-    flagsSetUnderCondition: false,
-    written: 0,
-  };
-  readonly #free = new Map<number, number[]>();
-  #taken: { type: number; local: number }[] = [];
-
-  constructor(f: WasmFunction, counters?: RegionCounters) {
-    this.f = f;
-    this.counters = counters;
-    this.registers = Array.from({ length: REGISTERS }, () => f.local());
-    this.budget = f.local();
-    this.readTable = f.local();
-    this.writeTable = f.local();
-    this.leaving = new Leaving(f);
-  }
-
-  /** Pushes the sign-extended result of an operation. */
-  pushPendingResult({ result, size }: PendingFlags): void {
-    const { f } = this;
-    f.get(result);
-    if (size === 1) f.op("i32.extend8_s");
-    else if (size === 2) f.op("i32.extend16_s");
-  }
-
-  /** A local for a window, until the node's emission has ended. */
-  takeWindow(): number {
-    const local = this.#freeWindows.pop() ?? this.f.local();
-    this.#madeWindows.push(local);
-    return local;
-  }
-  /** Emits a node, which goes on with windows. */
-  withWindows(windows: Windows, emit: () => void): void {
-    const [outer, made] = [this.windows, this.#madeWindows];
-    this.windows = windows;
-    this.#madeWindows = [];
-    emit();
-    this.#freeWindows.push(...this.#madeWindows);
-    [this.windows, this.#madeWindows] = [outer, made];
-  }
-
-  /** A local for the present instruction. */
-  take(type: number): number {
-    const local = this.#free.get(type)?.pop() ?? this.f.local(type);
-    this.#taken.push({ type, local });
-    return local;
-  }
-  /** Ends an instruction: its locals are free again, but for those that pending flags need. */
-  release(): void {
-    const { pending } = this;
-    const kept: { type: number; local: number }[] = [];
-    for (const one of this.#taken) {
-      const { local, type } = one;
-      const needed = pending !== undefined &&
-        (local === pending.a || local === pending.b || local === pending.result);
-      if (needed) kept.push(one);
-      else {
-        const list = this.#free.get(type);
-        if (list === undefined) this.#free.set(type, [local]);
-        else list.push(local);
-      }
-    }
-    this.#taken = kept;
-  }
-  /** Begins an instruction. */
-  begin(): void {
-    const { seen } = this;
-    seen.bails =
-      seen.flagsRead =
-      seen.flagsSet =
-      seen.flagsSetUnderCondition =
-        false;
-    seen.written = 0;
-  }
-}
 
 /** How the region continues at the branches of an instruction. */
 export interface Edges {
@@ -230,6 +105,28 @@ export class RegionEmitter extends Emitter {
       f.i32(0).get(registers[FLAGS + 1] as number).store(L.FLAGS_AUX);
     }
     f.i32(0).get(budget).store(L.BUDGET);
+    this.#state.fpu.spill(this.runtime, dirty);
+    return this;
+  }
+  override inMemory(body: () => void): this {
+    const { fpu, seen } = this.#state;
+    this.#state.used |= FPU_WORDS;
+    this.#state.dirty |= FPU_WORDS;
+    seen.written |= FPU_WORDS;
+    fpu.store(FPU_WORDS);
+    body();
+    fpu.load(FPU_WORDS);
+    return this;
+  }
+  override pointersLater(memory: boolean): boolean {
+    this.#state.used |= FPU_POINTERS;
+    this.#state.fpu.point(this.#at, memory ? () => this.offset() : undefined);
+    return true;
+  }
+  /** Leaves behind this instruction, if the next x87 instruction does not run because of it. */
+  override mayBePending(): this {
+    this.register(L.FPU_STATUS).f.i32(FPU_PENDING).and().if(undefined, false);
+    this.leaveBy(WAY.INTERPRET, this.#at + L.RECORD_BYTES).f.end();
     return this;
   }
   override get translated(): boolean {
@@ -271,7 +168,7 @@ export class RegionEmitter extends Emitter {
     return this.leaveBy(WAY.INTERPRET, this.#at);
   }
   override guard(guard: Guard, refused: () => void): this {
-    if (this.#state.guarded & guard) return this;
+    if ((this.#state.guarded & guard) === guard) return this;
     refused();
     this.f.if(undefined, false);
     this.bail().f.end();
@@ -381,8 +278,8 @@ export class RegionEmitter extends Emitter {
     return this;
   }
   override register(offset: number, size: Size = 4): this {
-    const index = (offset - L.GPR) >> 2;
-    if (index < 0 || index >= FLAGS) return super.register(offset, size);
+    const index = registerIndex(offset);
+    if (index < 0) return super.register(offset, size);
     this.#state.used |= 1 << index;
     const { f } = this;
     f.get(this.#state.registers[index] as number);
@@ -390,8 +287,8 @@ export class RegionEmitter extends Emitter {
     return this.zeroExtend(size);
   }
   override setRegister(offset: number, value: number, size: Size = 4): this {
-    const index = (offset - L.GPR) >> 2;
-    if (index < 0 || index >= FLAGS) return super.setRegister(offset, value, size);
+    const index = registerIndex(offset);
+    if (index < 0) return super.setRegister(offset, value, size);
     const { f } = this;
     const register = this.#state.registers[index] as number;
     this.#state.used |= 1 << index;
