@@ -461,7 +461,8 @@ export class Engine implements CodeCache {
         core.resumeFlagLoaded = false;
         debug.inhibited = shadow >= 2;
         i32[L.INTERRUPT_SHADOW >> 2] = 0;
-        if (this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET))) continue;
+        const exact = step || until <= MAX_BUDGET;
+        if (this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET), exact)) continue;
         // RF holds until its instruction is done, a repeated one until its last element.
         if (flags & RF && !core.resumeFlagLoaded && i32[L.SUSPENDED >> 2] === 0) {
           i32[L.EFLAGS >> 2] = (i32[L.EFLAGS >> 2] as number) & ~RF;
@@ -535,8 +536,13 @@ export class Engine implements CodeCache {
     }
   }
 
-  /** Runs at most `budget` instructions, up to the next event. Returns whether a fault was delivered. */
-  #stretch(budget: number): boolean {
+  /**
+   * Runs at most `budget` instructions, up to the next event. Returns whether a fault was delivered.
+   *
+   * Not `exact`: the budget is no moment at which something happens, and the last block is left whole. Its parts would
+   * be blocks of their own, and a loop would come to have a region for each instruction at which a budget has ended.
+   */
+  #stretch(budget: number, exact: boolean): boolean {
     const core = this.#core;
     const { i32 } = core;
     const { statistics } = this;
@@ -555,6 +561,7 @@ export class Engine implements CodeCache {
         i32[L.CURRENT >> 2] = 0;
         const left = i32[L.BUDGET >> 2] as number;
         if (left <= 0) break;
+        const suspended = i32[L.SUSPENDED >> 2] as number;
         i32[L.SUSPENDED >> 2] = 0;
         const link = i32[L.LINK_SLOT >> 2] as number;
         i32[L.LINK_SLOT >> 2] = 0;
@@ -570,7 +577,10 @@ export class Engine implements CodeCache {
         const real = i32[(block + L.BLOCK.REAL) >> 2] as number;
         const counted = real === 0 ? block : real;
         if ((i32[counted >> 2] as number) <= left) this.#enter(block);
-        else {
+        else if (!exact) {
+          i32[L.SUSPENDED >> 2] = suspended;
+          break;
+        } else {
           statistics.partly++;
           this.#enterPartly(counted, left);
         }
