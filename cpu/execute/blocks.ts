@@ -140,7 +140,8 @@ export class Blocks {
   #changeBits(from: number, to: number, set: boolean): void {
     const { u8 } = this.#core;
     const map = this.#maps[from >>> 12] as number;
-    for (let at = from & 0xfff, left = to - from; left > 0;) {
+    let at = from & 0xfff;
+    for (let left = to - from; left > 0;) {
       const bit = at & 7;
       const count = Math.min(left, 8 - bit);
       const bits = ((1 << count) - 1) << bit;
@@ -170,7 +171,8 @@ export class Blocks {
   #touches(from: number, to: number): boolean {
     const { u8 } = this.#core;
     const map = this.#maps[from >>> 12] as number;
-    for (let at = from & 0xfff, left = to - from; left > 0;) {
+    let at = from & 0xfff;
+    for (let left = to - from; left > 0;) {
       const bit = at & 7;
       const count = Math.min(left, 8 - bit);
       if (((u8[map + (at >> 3)] as number) >> bit) & ((1 << count) - 1)) return true;
