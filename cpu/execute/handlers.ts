@@ -37,6 +37,7 @@ import { NO_FORM } from "./form.ts";
 import { codeStores } from "./code_stores.ts";
 import { Runtime } from "./runtime.ts";
 import { stringRuns } from "./string_runs.ts";
+import { shortRuns } from "./string_short.ts";
 import { I32, WasmFunction, WasmModule } from "./wasm.ts";
 
 /** Numbers of the handlers that belong to no instruction. */
@@ -446,7 +447,14 @@ function regionRuntime(runtime: Runtime): Record<string, number> {
     emitter(f).jump(0);
     f.op("unreachable");
   });
-  return { follow, jump, ready: runtime.ready(), ...stringRuns(runtime), ...codeStores(runtime) };
+  return {
+    follow,
+    jump,
+    ready: runtime.ready(),
+    ...stringRuns(runtime),
+    ...shortRuns(runtime),
+    ...codeStores(runtime),
+  };
 }
 const REGION_TABLE = 1;
 

@@ -39,6 +39,7 @@ import {
   type RunKind,
   stringRun,
 } from "../string_runs.ts";
+import { SHORT, shortMove, shortStore } from "../string_short.ts";
 
 /** Elements of a repeated string instruction that count as one retired instruction. */
 export const CHUNK = 64;
@@ -129,7 +130,9 @@ function string(body: Element, kind: RunKind, bytes: boolean): Semantics {
       f.loadAt(EFLAGS).i32(TF).and().loadAt(WATCHING).or().set(singly);
       if (x.translated) {
         f.get(singly).if(undefined, false);
-        x.bail().f.end().i32(CHUNK).set(left).block();
+        x.bail().f.end().block();
+        short(x, work, f.depth);
+        f.i32(CHUNK).set(left);
         run(x, work, f.depth);
         f.i32(0).i32(CHUNK).get(left).sub().store(CHUNK_DONE);
         x.bail().f.end();
@@ -167,19 +170,43 @@ function string(body: Element, kind: RunKind, bytes: boolean): Semantics {
   };
 }
 
+/** The elements that are to be done. Locals, and what they are. */
+interface Work {
+  readonly kind: RunKind;
+  readonly size: Size;
+  readonly step: number;
+  readonly count: number;
+  readonly left: number;
+}
+
+/** Does a few elements that lie well; leaves the block at depth `finished` if that was all. */
+function short(x: Emitter, { kind, size, step, count }: Work, finished: number): void {
+  const { f } = x;
+  const { addressSize, flat } = x.form;
+  if ((kind !== "move" && kind !== "store") || !flat || addressSize !== 4) return;
+  const value = x.local();
+  f.get(count).i32(SHORT).gtU().get(step).i32(0).ltS().or().eqz().if(undefined, true);
+  f.get(count);
+  if (kind === "move") {
+    x.register(ESI).register(EDI).f.call(shortMove(x.runtime, size));
+  } else x.register(EDI).register(EAX, size).f.call(shortStore(x.runtime, size));
+  f.if(undefined, true);
+  for (const register of kind === "move" ? [ESI, EDI] : [EDI]) {
+    x.register(register).f.get(count).i32(size).mul().add().set(value);
+    x.setRegister(register, value);
+  }
+  f.i32(0).set(value);
+  x.setRegister(ECX, value);
+  f.br(f.depth - finished).end().end();
+}
+
 /**
  * Does as many elements as a run can (string_runs.ts) and commits them; leaves the block at depth `finished` if that
  * is the end of the instruction. Charges the budget as the elements one by one would.
  */
 function run(
   x: Emitter,
-  { kind, size, step, count, left }: {
-    kind: RunKind;
-    size: Size;
-    step: number;
-    count: number;
-    left: number;
-  },
+  { kind, size, step, count, left }: Work,
   finished: number,
 ): void {
   const { f } = x;
