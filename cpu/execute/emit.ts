@@ -60,6 +60,10 @@ export class Emitter extends FlagsEmitter {
   get translated(): boolean {
     return false;
   }
+  /** Value of an immediate operand; undefined where it is not known when the code is made. */
+  constant(_index: number): number | undefined {
+    return undefined;
+  }
   /** Translated code leaves to the interpreter at this instruction. */
   bail(): this {
     throw new Error("the interpreter cannot leave to the interpreter");

@@ -85,6 +85,20 @@ export class FlagsEmitter extends OperandEmitter {
     f.get(carry).i32(31).shl().get(carry).get(overflow).xor().i32(30).shl().or().set(aux);
     return this.setFlags(result, aux);
   }
+  /** Flags of `result`, a value and one (or minus one) more; CF stays, and is in the local `carry` as 0 or 1. */
+  flagsStep(by: 1 | -1, carry: number, result: number, size: Size): this {
+    const f = this.f;
+    const [signed, aux] = [this.local(), this.local()];
+    // OF: the sign went from + to − (INC) or from − to + (DEC); AF: carry or borrow into bit 4.
+    f.get(result);
+    this.signExtend(size);
+    f.set(signed);
+    const limit = by === 1 ? -(2 ** (8 * size - 1)) : 2 ** (8 * size - 1) - 1;
+    f.get(carry).i32(31).shl();
+    f.get(carry).get(signed).i32(limit).eq().xor().i32(30).shl().or();
+    f.get(result).i32(15).and().i32(by === 1 ? 0 : 15).eq().i32(3).shl().or().set(aux);
+    return this.setFlags(signed, aux);
+  }
   /** Sets only CF and OF from locals that are 0 or 1. */
   flagsCarryOverflow(carry: number, overflow: number): this {
     const f = this.f;

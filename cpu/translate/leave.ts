@@ -6,7 +6,7 @@
  */
 import { SPECIAL } from "../execute/handlers.ts";
 import type { Runtime } from "../execute/runtime.ts";
-import type { WasmFunction } from "../execute/wasm.ts";
+import { I32, type WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import type { RegionRuntime } from "./region_emitter.ts";
 import { FLAGS, type RegionState } from "./region_state.ts";
@@ -38,8 +38,7 @@ export const WAY = {
 export type Way = typeof WAY[keyof typeof WAY];
 
 /** Flags that have not been computed, as the shared exit is told: 0, or one of these and the shift to 32 bits. */
-const ADD = 1;
-const SUB = 2;
+const KINDS = { add: 1, sub: 2, shift: 4, step: 8 } as const;
 const SHIFT_AT = 8;
 
 /** Locals and label of the shared exit of a region. */
@@ -81,7 +80,7 @@ export class Leaving {
       const { kind, a, b, result, size } = pending;
       f.get(a).set(this.#operands[0]).get(b).set(this.#operands[1]);
       f.get(result).set(this.#operands[2]);
-      f.i32((kind === "add" ? ADD : SUB) | (32 - 8 * size) << SHIFT_AT).set(this.#kind);
+      f.i32(KINDS[kind] | (32 - 8 * size) << SHIFT_AT).set(this.#kind);
     }
     f.br(f.depth - this.#depth);
   }
@@ -136,7 +135,23 @@ export class Leaving {
     const f = this.#f;
     const [a, b, r] = this.#operands;
     const shift = (): void => void f.get(this.#kind).i32(SHIFT_AT).shrU();
-    f.get(this.#kind).i32(ADD).and().if();
+    f.get(r);
+    shift();
+    f.shl();
+    shift();
+    f.shrS().set(result);
+    f.get(this.#kind).i32(KINDS.shift | KINDS.step).and().if();
+    f.get(a).i32(31).shl();
+    f.get(this.#kind).i32(KINDS.shift).and().if(I32);
+    f.get(a).get(b).xor().i32(30).shl();
+    f.else();
+    f.get(result).get(b).xor().tee(this.#carries).i32(0x80000000 | 0);
+    shift();
+    f.shrS().eq().get(a).xor().i32(30).shl();
+    f.get(this.#carries).i32(15).and().eqz().i32(3).shl().or();
+    f.end().or().set(aux);
+    f.else();
+    f.get(this.#kind).i32(KINDS.add).and().if();
     f.get(a).get(b).and().get(a).get(b).or().get(r).i32(-1).xor().and().or().set(this.#carries);
     f.else();
     f.get(a).i32(-1).xor().get(b).and();
@@ -145,10 +160,6 @@ export class Leaving {
     f.get(this.#carries);
     shift();
     f.shl().i32(0xc0000000 | 0).and().get(this.#carries).i32(8).and().or().set(aux);
-    f.get(r);
-    shift();
-    f.shl();
-    shift();
-    f.shrS().set(result);
+    f.end();
   }
 }

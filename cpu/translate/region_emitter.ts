@@ -572,10 +572,23 @@ export class RegionEmitter extends Emitter {
   // ---- flags ------------------------------------------------------------------------------------
 
   /** Pushes AUX of an operation: see emit_flags.ts. */
-  #pendingAux({ kind, a, b, result, size }: PendingFlags): void {
+  #pendingAux(pending: PendingFlags): void {
+    const { kind, a, b, result, size } = pending;
     const { f } = this;
     if (kind === "logic") {
       f.i32(0);
+      return;
+    }
+    if (kind === "shift") {
+      f.get(a).i32(31).shl().get(a).get(b).xor().i32(30).shl().or();
+      return;
+    }
+    if (kind === "step") {
+      const turned = this.local();
+      this.#state.pushPendingResult(pending);
+      f.get(b).xor().set(turned).get(a).i32(31).shl();
+      f.get(turned).i32(-(2 ** (8 * size - 1))).eq().get(a).xor().i32(30).shl().or();
+      f.get(turned).i32(15).and().eqz().i32(3).shl().or();
       return;
     }
     if (kind === "add") {
@@ -645,6 +658,21 @@ export class RegionEmitter extends Emitter {
   override flagsLogic(value: number, size: Size): this {
     return this.#defer("logic", value, value, value, size) ? this : super.flagsLogic(value, size);
   }
+  override flagsShift(value: number, size: Size, carry: number, overflow: number): this {
+    return this.#defer("shift", carry, overflow, value, size)
+      ? this
+      : super.flagsShift(value, size, carry, overflow);
+  }
+  override flagsStep(by: 1 | -1, carry: number, result: number, size: Size): this {
+    const turn = this.local();
+    this.f.i32(by === 1 ? 0 : -1).set(turn);
+    return this.#defer("step", carry, turn, result, size)
+      ? this
+      : super.flagsStep(by, carry, result, size);
+  }
+  override constant(index: number): number | undefined {
+    return this.operand(index).kind === "immediate" ? this.#field(L.RECORD.IMMEDIATE) : undefined;
+  }
   protected override pushResult(): void {
     this.#state.seen.flagsRead = true;
     const { pending, registers } = this.#state;
@@ -670,6 +698,7 @@ export class RegionEmitter extends Emitter {
     this.#state.seen.flagsRead = true;
     const { kind, a, b, result, size, plain } = pending;
     if (kind === "logic") f.i32(0);
+    else if (kind === "shift" || kind === "step") f.get(a);
     else if (kind === "sub" && plain) f.get(a).get(b).ltU();
     else if (kind === "add" && plain) {
       f.get(result);

@@ -15,7 +15,11 @@ export const FLAGS = 8;
 
 /** Operation whose flags have not been computed. Locals hold the operands. */
 export interface PendingFlags {
-  readonly kind: "add" | "sub" | "logic";
+  /**
+   * "shift": the operands are CF and OF as 0 or 1; "step": CF, and 0 for INC, −1 for DEC. Both by what the semantics have
+   * computed, as these depend on a count or on earlier flags.
+   */
+  readonly kind: "add" | "sub" | "logic" | "shift" | "step";
   readonly a: number;
   readonly b: number;
   readonly result: number;

@@ -61,17 +61,7 @@ function step(by: 1 | -1): Semantics {
       x.readModify(0, a).f.i32(1).set(one);
       x.carry().f.set(carry);
       x.f.get(a).i32(by).add().set(result);
-      const { f } = x;
-      const [signed, aux] = [x.local(), x.local()];
-      // OF: the sign went from + to − (INC) or from − to + (DEC); AF: carry or borrow into bit 4.
-      f.get(result);
-      x.signExtend(x.size(0));
-      f.set(signed);
-      const limit = by === 1 ? -(2 ** (8 * x.size(0) - 1)) : 2 ** (8 * x.size(0) - 1) - 1;
-      f.get(carry).i32(31).shl();
-      f.get(carry).get(signed).i32(limit).eq().xor().i32(30).shl().or();
-      f.get(result).i32(15).and().i32(by === 1 ? 0 : 15).eq().i32(3).shl().or().set(aux);
-      x.modifyWrite(0, result).setFlags(signed, aux);
+      x.modifyWrite(0, result).flagsStep(by, carry, result, x.size(0));
     },
   };
 }

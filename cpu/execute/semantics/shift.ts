@@ -14,6 +14,14 @@ function counted(body: (x: Emitter, value: number, count: number) => void): Sema
     emit(x: Emitter): void {
       const { f } = x;
       const [value, count] = [x.local(), x.local()];
+      const known = x.constant(1);
+      if (known !== undefined) {
+        x.readModify(0, value);
+        if ((known & 31) === 0) return;
+        f.i32(known & 31).set(count);
+        body(x, value, count);
+        return;
+      }
       x.readModify(0, value).read(1).f.i32(31).and().tee(count).if();
       body(x, value, count);
       f.end();
