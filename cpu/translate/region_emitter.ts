@@ -671,7 +671,10 @@ export class RegionEmitter extends Emitter {
       : super.flagsStep(by, carry, result, size);
   }
   override constant(index: number): number | undefined {
-    return this.operand(index).kind === "immediate" ? this.#field(L.RECORD.IMMEDIATE) : undefined;
+    if (this.operand(index).kind !== "immediate" || this.#isLive(L.RECORD.IMMEDIATE)) {
+      return undefined;
+    }
+    return this.#field(L.RECORD.IMMEDIATE);
   }
   protected override pushResult(): void {
     this.#state.seen.flagsRead = true;
