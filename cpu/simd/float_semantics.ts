@@ -6,6 +6,7 @@
  * @module
  */
 import type { Emitter, Semantics } from "../execute/emit.ts";
+import { type Code, Local } from "../execute/expression.ts";
 import { I64, V128 } from "../execute/wasm.ts";
 import { RECORD, SIMD_RAISED } from "../state/layout.ts";
 import { comparison, extremum, RELATION, relation } from "./float_compare.ts";
@@ -20,6 +21,16 @@ import {
   packedIntegersToSingles,
   packedUnary,
 } from "./float_packed.ts";
+import {
+  codeOf,
+  type Quick,
+  quickArithmetic,
+  quickComparison,
+  quickInteger,
+  quickNarrowing,
+  quickTruncation,
+  quickWidening,
+} from "./float_inline.ts";
 import { commit, sse, sseWithMmx } from "./guard.ts";
 
 /** The exceptions of the operation: after this the instruction does not fault. */
@@ -46,26 +57,50 @@ function writeBits(x: Emitter, { width }: Format, value: number): void {
 /** What a semantic function calls, made when it is emitted. */
 type Build = (x: Emitter) => number;
 
-/** operand 0 = function(operand 1), lowest elements. */
-function scalarUnary(from: Format, to: Format, build: Build): Semantics {
-  return sse((x) => {
-    const result = x.local(to.bits);
-    readBits(x, 1, from);
-    x.f.call(build(x)).set(result);
+/** In translated code: a result without a call where that fits. */
+type Try = (c: Code, a: Local, b: Local) => Quick;
+
+/** Sets a local to what a function of operands on the stack returns, or `quick` says. */
+function compute(
+  x: Emitter,
+  build: Build,
+  operands: readonly Local[],
+  result: Local,
+  quick: Try | undefined,
+): void {
+  const c = codeOf(x);
+  const general = (): void => {
+    c.call(build(x), operands, [result]);
     finish(x);
+  };
+  const [a, b = a] = operands as [Local, Local?];
+  const found = x.translated ? quick?.(c, a, b) : undefined;
+  if (found === undefined) general();
+  else c.if(found.fits, () => c.set(result, found.result), general, true);
+}
+
+/** operand 0 = function(operand 1), lowest elements. */
+function scalarUnary(from: Format, to: Format, build: Build, quick?: Try): Semantics {
+  return sse((x) => {
+    const [value, result] = [x.local(from.bits), x.local(to.bits)];
+    readBits(x, 1, from);
+    x.f.set(value);
+    compute(x, build, [new Local(from.bits, value)], new Local(to.bits, result), quick);
     writeBits(x, to, result);
   });
 }
 /** operand 0 = function(operand 0, operand 1), lowest elements. */
-function scalarBinary(format: Format, build: Build): Semantics {
+function scalarBinary(format: Format, build: Build, quick?: Try): Semantics {
   return sse((x) => {
-    const second = x.local(format.bits);
+    const { bits } = format;
+    const [first, second, result] = [x.local(bits), x.local(bits), x.local(bits)];
     readBits(x, 1, format);
     x.f.set(second);
     readBits(x, 0, format);
-    x.f.get(second).call(build(x)).set(second);
-    finish(x);
-    writeBits(x, format, second);
+    x.f.set(first);
+    const operands = [new Local(bits, first), new Local(bits, second)];
+    compute(x, build, operands, new Local(bits, result), quick);
+    writeBits(x, format, result);
   });
 }
 /** operand 0 = function(operand 1), whole vectors. */
@@ -127,30 +162,49 @@ const COMPARISON_FLAGS = [
 /** COMISS, UCOMISS …: EFLAGS; OF, SF and AF are cleared. */
 function compareToFlags(format: Format, signalling: boolean): Semantics {
   return sse((x) => {
-    const { f } = x;
-    const [second, found] = [x.local(format.bits), x.local()];
+    const { bits } = format;
+    const [first, second] = [x.local(bits), x.local(bits)];
     readBits(x, 1, format);
-    f.set(second);
+    x.f.set(second);
     readBits(x, 0, format);
-    f.get(second).i32(signalling ? 1 : 0).call(relation(x.runtime, format)).set(found);
-    finish(x);
-    f.i32(0);
-    for (const [which, flags] of COMPARISON_FLAGS) {
-      f.i32(flags).i32(0).get(found).i32(which).eq().select().or();
-    }
-    f.set(found);
-    x.setArithmetic(found);
+    x.f.set(first);
+    const c = codeOf(x);
+    const [a, b] = [new Local(bits, first), new Local(bits, second)];
+    const [found, flags] = [c.int(), c.int()];
+    const general = (): void => {
+      c.call(relation(x.runtime, format), [a, b, signalling ? 1 : 0], [found]);
+      finish(x);
+      c.set(flags, 0);
+      for (const [which, value] of COMPARISON_FLAGS) {
+        c.set(flags, flags.or(found.eq(which).choose(value, 0)));
+      }
+    };
+    if (x.translated) {
+      const { fits, result } = quickComparison(format, a, b);
+      c.if(fits, () => c.set(flags, result), general, true);
+    } else general();
+    x.setArithmetic(flags.index);
   });
 }
 
 /** A general register from the lowest element. */
 function toRegister(format: Format, truncate: boolean): Semantics {
   return sse((x) => {
-    const result = x.local();
+    const value = x.local(format.bits);
     readBits(x, 1, format);
-    x.f.i32(truncate ? 1 : 0).call(convert.toInteger(x.runtime, format)).set(result);
-    finish(x);
-    x.write(0, result);
+    x.f.set(value);
+    const c = codeOf(x);
+    const a = new Local(format.bits, value);
+    const result = c.int();
+    const general = (): void => {
+      c.call(convert.toInteger(x.runtime, format), [a, truncate ? 1 : 0], [result]);
+      finish(x);
+    };
+    if (x.translated && truncate) {
+      const quick = quickTruncation(c, format, a);
+      c.if(quick.fits, () => c.set(result, quick.result), general, true);
+    } else general();
+    x.write(0, result.index);
   });
 }
 
@@ -262,7 +316,10 @@ function family(format: Format, scalar: string, vector: string): Record<string, 
     const one: Build = ({ runtime }) => arithmetic(runtime, format, operation);
     const all: Build = ({ runtime }) => packedArithmetic(runtime, format, operation);
     const unary = operation === "sqrt";
-    out[operation + scalar] = unary ? scalarUnary(format, format, one) : scalarBinary(format, one);
+    const quick: Try = (c, a, b) => quickArithmetic(c, format, operation, a, b);
+    out[operation + scalar] = unary
+      ? scalarUnary(format, format, one, quick)
+      : scalarBinary(format, one, quick);
     out[operation + vector] = packedBinary(all);
   }
   for (const operation of ["min", "max"] as const) {
@@ -295,9 +352,14 @@ export const floatSemantics: Readonly<Record<string, Semantics>> = {
   rsqrtss: scalarUnary(SINGLE, SINGLE, reciprocalRoot),
   rsqrtps: packed((x) => packedUnary(x.runtime, "reciprocalRoot", SINGLE, reciprocalRoot(x))),
   cvtsi2ss: scalarUnary(SINGLE, SINGLE, ({ runtime }) => convert.integerToSingle(runtime)),
-  cvtsi2sd: scalarUnary(SINGLE, DOUBLE, ({ runtime }) => convert.integerToDouble(runtime)),
-  cvtss2sd: scalarUnary(SINGLE, DOUBLE, toDouble),
-  cvtsd2ss: scalarUnary(DOUBLE, SINGLE, toSingle),
+  cvtsi2sd: scalarUnary(
+    SINGLE,
+    DOUBLE,
+    ({ runtime }) => convert.integerToDouble(runtime),
+    (_, a) => quickInteger(a),
+  ),
+  cvtss2sd: scalarUnary(SINGLE, DOUBLE, toDouble, (_, a) => quickWidening(a)),
+  cvtsd2ss: scalarUnary(DOUBLE, SINGLE, toSingle, (c, a) => quickNarrowing(c, a)),
   cvtss2si: toRegister(SINGLE, false),
   cvttss2si: toRegister(SINGLE, true),
   cvtsd2si: toRegister(DOUBLE, false),
