@@ -24,13 +24,14 @@ export function statisticsText(cpu: Cpu): string {
   const lines = [`instructions ${total}`];
   if (translation === undefined) lines.push("nothing translated: --translate off");
   else {
-    const { regions, live, instructions, modules, bytes, dropped, evicted } = translation;
+    const { regions, live, instructions, modules, bytes, dropped, evicted, remade } = translation;
     lines.push(
       `translated ${share(translated)}, interpreted ${
         share(total - translated)
       }, of which behind bails ` +
         share(count("interpreted behind")),
-      `regions ${regions} of ${instructions} instructions, ${live} alive, ${dropped} dropped, ${evicted} evicted`,
+      `regions ${regions} of ${instructions} instructions, ${live} alive, ${dropped} dropped, ${evicted} evicted, ` +
+        `${remade} made again`,
       `modules ${modules}, ${bytes} bytes, generated in ${
         Math.round(translation.generationMs)
       } ms, ` +

@@ -87,7 +87,8 @@ export class Cpu {
    * `ramBytes`: 4096..3 GiB, a multiple of 4096. `romBytes`: room for ROMs (`memory.installRom`), default
    * none. `model`: which processor, default "p3". `translateAfter`: entries of a block until it is translated, 1 for
    * at once, 0 (the default) to interpret everything; what the guest does is the same. `now`: host milliseconds, given
-   * by those who want times in `translation` and `translationCounts`; the guest does not see it. Throws RangeError
+   * by those who want times in `translation` and `translationCounts`; the guest does not see it. `translationLimit`:
+   * most bytes of Wasm that stay, default 32 MiB; the host takes about four times as many. Throws RangeError
    * otherwise, or when the host has not enough memory. The processor is in its state after reset.
    */
   constructor(
@@ -98,6 +99,7 @@ export class Cpu {
       model?: CpuModel;
       translateAfter?: number;
       now?: (() => number) | undefined;
+      translationLimit?: number | undefined;
     },
   ) {
     const { decoder, handlers } = instructionSet(findModel(options.model ?? DEFAULT_MODEL));
@@ -118,8 +120,8 @@ export class Cpu {
     if (!(threshold >= 0)) throw new RangeError(`Cannot translate after ${threshold} entries`);
     if (threshold > 0) {
       const engine = this.#engine;
-      const { now } = options;
-      this.#translator = attachTranslator({ core, engine, handlers, threshold, now });
+      const { now, translationLimit: limit } = options;
+      this.#translator = attachTranslator({ core, engine, handlers, threshold, now, limit });
     }
     this.memory = core.memory.physical;
     this.hooks = new Hooks(core, this.#engine);

@@ -244,11 +244,11 @@ export const CODE_MAP_BYTES = 0x220;
 
 /** Arena of decoded blocks. */
 export const ARENA = 0x10800000;
-export const ARENA_BYTES = 0x1800000;
-export const ARENA_END = 0x12000000;
+export const ARENA_BYTES = 0x3000000;
+export const ARENA_END = 0x13800000;
 
 /** Guest physical address 0. */
-export const RAM_BASE = 0x12000000;
+export const RAM_BASE = 0x13800000;
 
 /** A decoded record: one instruction (or hook) of a block. */
 export const RECORD_BYTES = 32;

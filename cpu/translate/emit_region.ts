@@ -21,6 +21,7 @@ import { leavesPage, type Node, type Region } from "./region.ts";
 import { type Edges, RegionEmitter, type RegionRuntime } from "./region_emitter.ts";
 import { FLAGS, RegionState } from "./region_state.ts";
 import { Windows } from "./windows.ts";
+import { REGION_HEADER } from "./resident.ts";
 import type { RegionCounters } from "./statistics.ts";
 
 /** What all regions of a module share; `counters`: regions count what they do. */
@@ -123,6 +124,7 @@ class RegionWriter {
     const [entry] = this.#region.nodes;
     const { leaving } = this.#state;
     leaving.begin();
+    f.i32(0).i32(1).store(this.#region.alive + REGION_HEADER.USED);
     this.#module.counters?.add(f, "entered");
     this.#charge(entry as Node);
     this.#limit(entry as Node);

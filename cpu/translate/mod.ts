@@ -19,9 +19,11 @@ export function attachTranslator(
     threshold: number;
     /** Host milliseconds, for figures; regions then count what they do. */
     now?: (() => number) | undefined;
+    /** Most bytes of Wasm that stay. */
+    limit?: number | undefined;
   },
 ): Translator {
-  const { core, engine, handlers, threshold, now } = options;
+  const { core, engine, handlers, threshold, now, limit } = options;
   const { exports, blocks } = engine;
   const translator = new Translator({
     core,
@@ -34,6 +36,7 @@ export function attachTranslator(
     },
     threshold,
     now,
+    limit,
   });
   engine.translateWith(translator, threshold);
   return translator;

@@ -22,6 +22,8 @@ export interface TranslatorStatistics {
   dropped: number;
   /** Regions that died to make room. */
   evicted: number;
+  /** Regions that were given up to be made again with more in them. */
+  remade: number;
   /** Host milliseconds of making Wasm; 0 without a clock. */
   generationMs: number;
   /** Host milliseconds of compiling and installing it; 0 without a clock. */
@@ -38,6 +40,7 @@ export function noStatistics(): TranslatorStatistics {
     bytes: 0,
     dropped: 0,
     evicted: 0,
+    remade: 0,
     generationMs: 0,
     compilationMs: 0,
   };

@@ -17,14 +17,19 @@ import { emitRegion } from "./emit_region.ts";
 import { IndirectJumps } from "./indirect.ts";
 import { type Region, RegionFinder } from "./region.ts";
 import type { RegionRuntime } from "./region_emitter.ts";
+import { type Installed, REGION_HEADER, type ResidentModule, Residents } from "./resident.ts";
 import { noStatistics, RegionCounters, type TranslatorStatistics } from "./statistics.ts";
 
 /** Regions that wait before a module is made of them. */
 const BATCH = 16;
 /** Further entries of a block that a region has until it gets a region of its own. */
 const AGAIN = 4000;
-/** Bytes of a region's own header in the arena: the word that says that it is alive. */
-const REGION_HEADER = 32;
+/** Most bytes of Wasm that stay: several times what a boot of Linux makes. */
+const WASM_BYTES = 32 << 20;
+/** Looks of the run loop that a request waits for others to share its module. */
+const PATIENCE = 2;
+/** Thresholds below are for those who want regions soon: nothing waits. */
+const USUAL_THRESHOLD = 500;
 
 /** What the interpreter's instance gives to regions. */
 export interface InterpreterExports {
@@ -34,12 +39,6 @@ export interface InterpreterExports {
   readonly functions: Readonly<
     Record<string, WebAssembly.ExportValue | ((...a: never[]) => unknown)>
   >;
-}
-
-interface Installed {
-  readonly region: Region;
-  readonly slot: number;
-  readonly entry: number;
 }
 
 /** Makes regions. */
@@ -58,9 +57,12 @@ export class Translator {
   readonly #jumps = new IndirectJumps();
   /** Regions that are to be made again, for more is known of their indirect jumps. */
   readonly #outdated = new Set<Region>();
-  readonly #byBlock = new Map<number, Set<Installed>>();
-  #free: number[] = [];
-  #slots = 0;
+  readonly #residents: Residents;
+  readonly #patience: number;
+  /** Looks of the run loop since the oldest request. */
+  #waited = 0;
+  /** What modules of regions import. */
+  readonly #environment: WebAssembly.ModuleImports;
   readonly #changes: CodeChanges;
   /** Blocks that have to be hot for longer, because their code changes. */
   readonly #waiting = new Set<number>();
@@ -78,6 +80,8 @@ export class Translator {
     threshold: number;
     /** Host milliseconds, for figures; regions then count what they do. */
     now: (() => number) | undefined;
+    /** Most bytes of Wasm that stay. */
+    limit: number | undefined;
   }) {
     this.#core = options.core;
     this.#blocks = options.blocks;
@@ -87,8 +91,19 @@ export class Translator {
     this.#eager = options.threshold === 1;
     this.#now = options.now ?? (() => 0);
     if (options.now !== undefined) this.counters = new RegionCounters(this.#core.wasmMemory);
+    this.#patience = options.threshold < USUAL_THRESHOLD ? 1 : PATIENCE;
     this.#batch = this.#eager ? 1 : BATCH;
     this.#changes = new CodeChanges(() => this.#core.instructions);
+    this.#residents = new Residents(
+      this.#core.i32,
+      options.exports.regions,
+      options.limit ?? WASM_BYTES,
+      REGION_SLOTS,
+    );
+    // What groups of handlers add later is seen too.
+    this.#environment = Object.create(options.exports.functions);
+    this.#environment["reportJump"] = (record: number, eip: number) =>
+      this.#jumps.report(record, eip);
     const unstable = (physical: number): boolean =>
       !this.#eager && this.#changes.unstable(physical);
     this.#finder = new RegionFinder(
@@ -105,24 +120,20 @@ export class Translator {
   request(block: number): void {
     this.#queue.push(block);
   }
-  /** Something waits for {@link work}. */
+  /** Something has waited long enough for {@link work}; each look counts. */
   get pending(): boolean {
-    return this.#queue.length > 0 || this.#outdated.size > 0;
+    if (this.#queue.length === 0 && this.#outdated.size === 0) return false;
+    return ++this.#waited >= this.#patience || this.urgent;
   }
   /** All decoded code has been dropped. */
   flushed(): void {
     this.#queue = [];
-    for (const [, regions] of this.#byBlock) {
-      for (const { slot } of regions) this.#exports.regions.set(slot, null);
-    }
-    this.#byBlock.clear();
+    this.#residents.clear();
     this.statistics.live = 0;
     this.#again.clear();
     this.#waiting.clear();
     this.#jumps.flushed();
     this.#outdated.clear();
-    this.#free = [];
-    this.#slots = 0;
   }
 
   get urgent(): boolean {
@@ -134,6 +145,11 @@ export class Translator {
     this.#takeBackOutdated();
     const queue = this.#queue;
     this.#queue = [];
+    this.#waited = 0;
+    for (const installed of this.#residents.superfluous()) {
+      this.#remove(installed);
+      this.statistics.evicted++;
+    }
     const started = this.#now();
     const module = new WasmModule();
     module.importMemory("memory", this.#core.wasmMemory.buffer.byteLength / 0x10000);
@@ -144,7 +160,8 @@ export class Translator {
     for (const entry of queue) {
       if (!this.#wanted(entry)) continue;
       if (
-        !this.#eager && (covered.has(entry) || this.#byBlock.has(entry)) && !this.#again.has(entry)
+        !this.#eager && (covered.has(entry) || this.#residents.has(entry)) &&
+        !this.#again.has(entry)
       ) {
         // Part of a region that is entered elsewhere: worth its own entry only if it stays hot.
         this.#again.add(entry);
@@ -187,17 +204,12 @@ export class Translator {
     const bytes = module.encode();
     const generated = this.#now();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      e: {
-        memory: this.#core.wasmMemory,
-        table: this.#exports.handlers,
-        regions: this.#exports.regions,
-        ...this.#exports.functions as Record<string, WebAssembly.ExportValue>,
-        reportJump: (record: number, eip: number) => this.#jumps.report(record, eip),
-      },
+      e: this.#environment,
     });
+    const resident = this.#residents.module(bytes.length);
     for (const [index, { region, entry }] of emitted.entries()) {
       const f = instance.exports[`r${index}`] as WebAssembly.ExportValue & (() => number);
-      if (!this.#install(region, entry, f)) return false;
+      if (!this.#install(resident, region, entry, f)) return false;
     }
     const { statistics } = this;
     statistics.generationMs += generated - started;
@@ -223,12 +235,13 @@ export class Translator {
   #copy(region: Region): boolean {
     const { i32, u8 } = this.#core;
     const sizes = region.nodes.map(({ last }) => last + L.RECORD_BYTES);
-    const total = sizes.reduce((sum, size) => sum + size, REGION_HEADER);
+    const total = sizes.reduce((sum, size) => sum + size, REGION_HEADER.BYTES);
     let at = this.#blocks.allocate(total);
     if (at === 0) return false;
     region.alive = at;
-    i32[at >> 2] = 1;
-    at += REGION_HEADER;
+    i32[(at + REGION_HEADER.ALIVE) >> 2] = 1;
+    i32[(at + REGION_HEADER.USED) >> 2] = 1;
+    at += REGION_HEADER.BYTES;
     for (const [index, node] of region.nodes.entries()) {
       const size = sizes[index] as number;
       u8.copyWithin(at, node.copy, node.copy + size);
@@ -245,25 +258,15 @@ export class Translator {
     return true;
   }
 
-  #install(region: Region, entry: number, f: () => number): boolean {
-    const slot = this.#free.pop() ?? this.#slots++;
-    if (slot >= REGION_SLOTS) return false;
-    this.#exports.regions.set(slot, f);
+  #install(module: ResidentModule, region: Region, entry: number, f: () => number): boolean {
+    const installed = this.#residents.install(module, region, entry, f);
+    if (installed === undefined) return false;
     const { i32 } = this.#core;
-    const installed = { region, slot, entry };
-    for (const { source } of region.nodes) {
-      let list = this.#byBlock.get(source);
-      if (list === undefined) {
-        list = new Set();
-        this.#byBlock.set(source, list);
-      }
-      list.add(installed);
-    }
     i32[(entry + L.BLOCK.REAL) >> 2] = region.nodes[0]?.copy as number;
     i32[(entry + L.BLOCK.LENGTH) >> 2] = 0;
     const record = (entry + L.BLOCK_BYTES) >> 2;
     i32[record] = SPECIAL.REGION;
-    i32[record + 1] = slot;
+    i32[record + 1] = installed.slot;
     this.statistics.regions++;
     this.statistics.live++;
     this.statistics.instructions += region.instructions;
@@ -275,13 +278,12 @@ export class Translator {
     const { i32 } = this.#core;
     for (const region of this.#outdated) {
       const [first] = region.nodes;
-      const list = first === undefined ? undefined : this.#byBlock.get(first.source);
-      const installed = [...list ?? []].find((one) => one.region === region);
+      const installed = this.#residents.of(first?.source ?? 0)
+        .find((one) => one.region === region);
       if (first === undefined || installed === undefined) continue;
-      const { entry, slot } = installed;
+      const { entry } = installed;
       this.#uninstall(installed);
-      this.#exports.regions.set(slot, null);
-      this.#free.push(slot);
+      this.statistics.remade++;
       i32[(entry + L.BLOCK.LENGTH) >> 2] = i32[(first.copy + L.BLOCK.LENGTH) >> 2] as number;
       i32[(entry + L.BLOCK.REAL) >> 2] = 0;
       for (let at = L.BLOCK_BYTES; at < L.BLOCK_BYTES + 8; at += 4) {
@@ -294,34 +296,29 @@ export class Translator {
   }
   /** The region is not alive any more, and belongs to no block. */
   #uninstall(installed: Installed): void {
-    const { region } = installed;
-    this.#core.i32[region.alive >> 2] = 0;
+    this.#residents.remove(installed);
     this.statistics.live--;
-    for (const { source, copy, last } of region.nodes) {
-      const list = this.#byBlock.get(source);
-      list?.delete(installed);
-      if (list?.size === 0) this.#byBlock.delete(source);
-      this.#jumps.forget(copy + last);
-    }
+    for (const { copy, last } of installed.region.nodes) this.#jumps.forget(copy + last);
   }
 
   /** A block's bytes have changed. */
   #dropped(block: number): void {
-    const regions = this.#byBlock.get(block);
-    if (regions === undefined) return;
-    const { i32 } = this.#core;
-    this.#changes.changed(i32[(block + L.BLOCK.PHYSICAL) >> 2] as number);
-    for (const installed of [...regions]) {
-      const { slot, entry } = installed;
-      this.#uninstall(installed);
-      this.#exports.regions.set(slot, null);
-      this.#free.push(slot);
+    const regions = this.#residents.of(block);
+    if (regions.length === 0) return;
+    this.#changes.changed(this.#core.i32[(block + L.BLOCK.PHYSICAL) >> 2] as number);
+    for (const installed of regions) {
+      this.#remove(installed);
       this.statistics.dropped++;
-      // Calls from other regions look at the record alone.
-      i32[(entry + L.BLOCK_BYTES) >> 2] = SPECIAL.STOP;
-      this.#blocks.discard(entry);
     }
-    this.#byBlock.delete(block);
+  }
+  /** A region is gone: its entry will be decoded anew. */
+  #remove(installed: Installed): void {
+    this.#uninstall(installed);
+    const { entry } = installed;
+    this.#again.delete(entry);
+    // Calls from other regions look at the record alone.
+    this.#core.i32[(entry + L.BLOCK_BYTES) >> 2] = SPECIAL.STOP;
+    this.#blocks.discard(entry);
   }
 }
 
