@@ -126,7 +126,7 @@ export class Handlers {
     exported: Exported = {},
   ) {
     this.#exported = exported;
-    this.#groups = groups.length + 1;
+    this.#groups = groups.length + 2;
     for (const [group, list] of [semantics, ...groups].entries()) {
       for (const [operation, one] of Object.entries(list)) {
         this.#semantics.set(operation, { semantics: one, group });
@@ -309,6 +309,16 @@ export class Handlers {
     return first === undefined ? number : first + register;
   }
 
+  /** Where the function of a handler is in table 0; those of the loop's cases are there with {@link stepGroup}. */
+  functionIndex(number: number): number {
+    return number < this.#firstCold
+      ? this.#cold.length + number - SPECIALS
+      : number - this.#firstCold;
+  }
+  /** The group of the loop's cases as functions, which execute one record: for regions whose accesses are traced. */
+  get stepGroup(): number {
+    return this.#groups - 1;
+  }
   /** Number of groups; group 0 is there from the start. */
   get groupCount(): number {
     return this.#groups;
@@ -329,7 +339,7 @@ export class Handlers {
     let made = this.#groupModules.get(key);
     if (made === undefined) {
       const { module, runtime } = this.#begin(pages);
-      module.importTable("table", this.#cold.length, runtime.handlerType);
+      module.importTable("table", this.#functionCount, runtime.handlerType);
       this.#functions(module, runtime, group);
       // Regions call them too.
       for (const [name, index] of runtime.built) module.exportFunction(name, index);
@@ -348,11 +358,16 @@ export class Handlers {
     };
     return { module, runtime };
   }
+  get #functionCount(): number {
+    return this.#cold.length + this.#hot.length;
+  }
   /** Adds the functions of a group and puts them in table 0. */
   #functions(module: WasmModule, runtime: Runtime, group: number): void {
+    const steps = this.#hot.map((one) => ({ ...one, group: this.stepGroup }));
+    const all = [...this.#cold, ...steps];
     let run: number[] = [];
-    for (let i = 0; i <= this.#cold.length; i++) {
-      const one = this.#cold[i];
+    for (let i = 0; i <= all.length; i++) {
+      const one = all[i];
       if (one?.group === group) {
         const f = new WasmFunction(1);
         const x = new Emitter(f, one.form, runtime);
@@ -393,7 +408,7 @@ export class Handlers {
     new Emitter(enter.block(), NO_FORM, runtime, { depth: 1, locals }).enter(0);
     enter.end().get(0).call(run);
     module.exportFunction("enter", module.add(one, enter));
-    const table = module.table(this.#cold.length, runtime.handlerType);
+    const table = module.table(this.#functionCount, runtime.handlerType);
     module.exportTable("table", table);
     this.#functions(module, runtime, 0);
     module.exportTable("regions", module.table(REGION_SLOTS, runtime.handlerType));

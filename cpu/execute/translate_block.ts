@@ -400,10 +400,7 @@ export class BlockTranslator {
       return true;
     }
     const group = this.#handlers.groupOf(handler);
-    if (this.#present[group] === 0) {
-      this.#require(group);
-      this.#present[group] = 1;
-    }
+    this.require(group);
     if (entry.ends) {
       // Branches: both links. Where an operand is a register, its place follows.
       i32[at + 1] = L.UNLINKED;
@@ -420,6 +417,13 @@ export class BlockTranslator {
       i32[at + 5] = instruction.displacement + instruction.operandSize;
     }
     return entry.ends || entry.operation === "ud";
+  }
+
+  /** Puts a group of handlers in place, if it is not there. */
+  require(group: number): void {
+    if (this.#present[group] !== 0) return;
+    this.#require(group);
+    this.#present[group] = 1;
   }
 
   #operands(record: number, entry: Entry, instruction: Instruction): void {

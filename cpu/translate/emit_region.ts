@@ -23,6 +23,7 @@ import { FLAGS, RegionState } from "./region_state.ts";
 import { Windows } from "./windows.ts";
 import { REGION_HEADER } from "./resident.ts";
 import type { RegionCounters } from "./statistics.ts";
+import { isTraced } from "./traced.ts";
 
 /** What all regions of a module share; `counters`: regions count what they do. */
 export interface RegionModule {
@@ -33,6 +34,8 @@ export interface RegionModule {
   readonly counters: RegionCounters | undefined;
   /** Whether the region shall report where the indirect jump of a node leads; the name is the last record of its copy. */
   observes(region: Region, node: Node): boolean;
+  /** Makes functions of the handlers that are cases of the interpreter's loop, before a region calls one. */
+  readonly requireSteps: () => void;
 }
 
 const ALL_REGISTERS = 0x3ff;
@@ -61,6 +64,7 @@ const STAYS: ReadonlySet<number> = new Set([
   SPECIAL.SECOND,
   SPECIAL.COUNT,
   SPECIAL.LIVE,
+  SPECIAL.TRACE_ON,
 ]);
 
 /** What an instruction does, as far as order matters. */
@@ -246,9 +250,18 @@ class RegionWriter {
   /** After it all registers were loaded from memory. */
   #leavesState(node: Node, record: number): boolean {
     const form = this.#form(record);
+    if (this.#isTraced(node, record)) return true;
+    // Behind what touches no memory it is nothing.
+    if (this.#handler(record) === SPECIAL.TRACE_OFF) {
+      return this.#isTraced(node, record - L.RECORD_BYTES);
+    }
     if (form === undefined) return !STAYS.has(this.#handler(record));
     if (form.form.operation === "call") return node.taken === undefined;
     return !INLINE.has(form.form.operation) || form.form.operation === "callE";
+  }
+  #isTraced(node: Node, record: number): boolean {
+    const { view, handlers } = this.#module;
+    return isTraced(view, handlers, record, node.copy + L.BLOCK_BYTES);
   }
   #handler(record: number): number {
     return this.#module.view.getInt32(record, true);
@@ -508,7 +521,14 @@ class RegionWriter {
     const handler = this.#handler(record);
     const form = this.#form(record);
     const x = this.#emitter(form?.form ?? NO_FORM, record, edges);
-    if (form !== undefined && INLINE.has(form.form.operation)) {
+    if (this.#isTraced(node, record)) {
+      x.spill();
+      f.i32(record - L.RECORD_BYTES).i32(1).call(this.#module.runtime.trace);
+      if (form !== undefined) {
+        this.#handlerCall(x, record, handler, form.semantics.ends === true, true);
+        return;
+      }
+    } else if (form !== undefined && INLINE.has(form.form.operation)) {
       // In one arm of a condition the flags cannot stay to be computed.
       if (facts?.flagsSetUnderCondition === true) x.settleFlags();
       form.semantics.emit(x);
@@ -543,13 +563,28 @@ class RegionWriter {
         f.memory("i64.store");
         return;
       }
+      case SPECIAL.HOOK:
+        state.seen.bails = true;
+        x.spill();
+        f.i32(0).i32(record).store(L.CURRENT).i32(record).call(this.#module.runtime.hook);
+        this.#goOnBehind(record);
+        return;
+      case SPECIAL.TRACE_ON:
+        // The instruction behind it sees to that.
+        return;
+      case SPECIAL.TRACE_OFF: {
+        if (!this.#isTraced(node, record - L.RECORD_BYTES)) return;
+        f.i32(record).i32(0).call(this.#module.runtime.trace);
+        this.#reload();
+        return;
+      }
       case SPECIAL.ASSIST:
       case SPECIAL.ASSIST_ENDS:
         this.#assist(node, x, record, handler === SPECIAL.ASSIST_ENDS);
         return;
     }
     if (form === undefined) {
-      // #UD and the like, hooks: the interpreter's.
+      // #UD and the like: the interpreter's.
       x.bail();
       return;
     }
@@ -577,14 +612,21 @@ class RegionWriter {
     f.i32(0).i32(L.EXIT.DISPATCH).store(L.EXIT_REASON).i32(0).return().end();
     this.#arrive(node);
   }
-  /** An instruction that the interpreter's handler executes. */
-  #handlerCall(x: RegionEmitter, record: number, handler: number, ends: boolean): void {
+  /** An instruction that the interpreter's handler executes; behind a `traced` one everything is taken up. */
+  #handlerCall(
+    x: RegionEmitter,
+    record: number,
+    handler: number,
+    ends: boolean,
+    traced = false,
+  ): void {
     const state = this.#state;
     const { f } = state;
     const { runtime, handlers } = this.#module;
     state.seen.bails = true;
-    x.spill();
-    f.i32(record).i32(handler - handlers.cases).callIndirect(runtime.handlerType, 0);
+    if (!traced) x.spill();
+    else if (handler < handlers.cases) this.#module.requireSteps();
+    f.i32(record).i32(handlers.functionIndex(handler)).callIndirect(runtime.handlerType, 0);
     const result = state.take(I32);
     if (ends) {
       f.set(result);
@@ -593,14 +635,14 @@ class RegionWriter {
     }
     f.tee(result).i32(record + L.RECORD_BYTES).ne().if(undefined, false);
     f.get(result).return().end();
-    this.#goOnBehind(record);
+    this.#goOnBehind(record, traced);
   }
   /** Behind an instruction that ran outside: leaves if somebody wants to look, else takes up the state. */
-  #goOnBehind(record: number): void {
+  #goOnBehind(record: number, traced = false): void {
     const { f } = this.#state;
     f.loadAt(L.STOP_REQUESTED).if(undefined, false);
     f.i32(record + L.RECORD_BYTES).return().end();
-    this.#reload();
+    if (!traced) this.#reload();
   }
 }
 

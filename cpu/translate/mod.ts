@@ -33,6 +33,7 @@ export function attachTranslator(
       handlers: exports["table"] as WebAssembly.Table,
       regions: exports["regions"] as WebAssembly.Table,
       functions: exports as Record<string, WebAssembly.ExportValue>,
+      requireSteps: () => engine.translator.require(handlers.stepGroup),
     },
     threshold,
     now,

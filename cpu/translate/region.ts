@@ -13,6 +13,7 @@ import type { Core } from "../execute/core.ts";
 import type { Blocks } from "../execute/blocks.ts";
 import { type Handlers, SPECIAL } from "../execute/handlers.ts";
 import type { IndirectJumps } from "./indirect.ts";
+import { isTraced } from "./traced.ts";
 
 /** Most blocks and instructions of a region. */
 const MAX_BLOCKS = 64;
@@ -243,10 +244,13 @@ export class RegionFinder {
         (u8[record + L.RECORD.LENGTH] as number) | 0;
     let takenEip = NONE;
     let nextEip = NONE;
-    const operation = this.#handlers.form(handler)?.form.operation ?? "";
+    const operation = this.#isTraced(record, source)
+      ? ""
+      : this.#handlers.form(handler)?.form.operation ?? "";
     if (handler === SPECIAL.FALL_THROUGH) takenEip = immediate;
     else if (handler === SPECIAL.ASSIST_ENDS) nextEip = behind;
     else {
+      // (A traced branch is the interpreter's, which goes on from there.)
       if (operation === "jmp" || operation === "call") takenEip = immediate;
       if (operation === "call") nextEip = behind;
       else if (TAKEN_AND_NEXT.test(operation)) {
@@ -277,6 +281,9 @@ export class RegionFinder {
       isLoop: false,
       forward: 0,
     };
+  }
+  #isTraced(record: number, block: number): boolean {
+    return isTraced(this.#core.view, this.#handlers, record, block + L.BLOCK_BYTES);
   }
   #isLast(record: number): boolean {
     const handler = this.#core.i32[record >> 2] as number;

@@ -39,6 +39,8 @@ export interface InterpreterExports {
   readonly functions: Readonly<
     Record<string, WebAssembly.ExportValue | ((...a: never[]) => unknown)>
   >;
+  /** Puts the functions of the loop's cases into the table of handlers. */
+  readonly requireSteps: () => void;
 }
 
 /** Makes regions. */
@@ -188,6 +190,7 @@ export class Translator {
             node.copy + node.last,
             () => this.#outdated.add(of),
           ),
+        requireSteps: this.#exports.requireSteps,
       }, region);
       emitted.push({ region, entry, f });
     }

@@ -1,13 +1,13 @@
 /**
  * Random programs interpreted and translated, compared on the way and at the end:
  *
- *     deno task fuzz:translate [--seed N] [--count N] [--translate N]
+ *     deno task fuzz:translate [--seed N] [--count N] [--translate N] [--hooks N]
  *
  * A failing one is made smaller by leaving out its parts, and told with the first instruction that differs.
  *
  * @module
  */
-import { Cpu } from "../../cpu/mod.ts";
+import { type Counter, Cpu } from "../../cpu/mod.ts";
 import { Random } from "../differential/random.ts";
 import { describe, type Difference, Lockstep, type LockstepGuest } from "./lockstep.ts";
 import { ProgramWriter } from "./random_program.ts";
@@ -36,10 +36,12 @@ export interface FuzzCase {
   readonly translateAfter: number;
   /** Instructions between two comparisons. */
   readonly step: number;
+  /** How much plugins want to know: of one in so many instructions; 0: nothing. */
+  readonly hookEvery: number;
 }
 
 /** The case of a seed. */
-export function fuzzCase(seed: number, translateAfter?: number): FuzzCase {
+export function fuzzCase(seed: number, translateAfter?: number, hookEvery?: number): FuzzCase {
   const random = new Random(seed);
   const plain = random.oneIn(4);
   const some = (n: number): boolean => !plain && !random.oneIn(n);
@@ -76,12 +78,20 @@ export function fuzzCase(seed: number, translateAfter?: number): FuzzCase {
   const chosen = random.pick([1, 1, 2, 3, 5, 20]);
   const step = random.pick([300, 1000, 4000, LIMIT]);
   const program = new ProgramWriter(random, taste).write();
-  return { seed, program, happenings, translateAfter: translateAfter ?? chosen, step };
+  const every = random.oneIn(4) ? random.pick([1, 3, 10]) : 0;
+  return {
+    seed,
+    program,
+    happenings,
+    translateAfter: translateAfter ?? chosen,
+    step,
+    hookEvery: hookEvery ?? every,
+  };
 }
 
 /** The case as something to run in lockstep; parts of the code whose indices are in `without` are left out. */
 export function fuzzGuest(
-  { program, happenings }: FuzzCase,
+  { program, happenings, hookEvery }: FuzzCase,
   without: ReadonlySet<number> = new Set(),
 ): LockstepGuest {
   const code = program.code.map((part, i) => without.has(i) ? { ...part, code: [] } : part);
@@ -124,6 +134,7 @@ export function fuzzGuest(
       });
       cpu.memory.write(0, bytes);
       cpu.enterFlatProtectedMode({ eip: S.BOOT, esp: S.STACK });
+      const counted = hookEvery === 0 ? undefined : addHooks(cpu, hookEvery, log);
       for (const { at, kind, slot } of happenings) {
         cpu.hooks.at(at, () => {
           if (kind === "interrupt") cpu.setInterruptLine(true);
@@ -138,10 +149,11 @@ export function fuzzGuest(
       }
       return {
         cpu,
+        ...(counted === undefined ? {} : { chips: () => counted.map(({ value }) => value) }),
         advance: (instructions) => {
           const end = cpu.instructions + instructions;
           while (cpu.instructions < end) {
-            const reason = cpu.run(end - cpu.instructions);
+            const reason = runOn(cpu, end - cpu.instructions, log);
             if (reason === "shutdown") return reason;
             if (reason === "halted") {
               if ((cpu.registers.get("eflags") & IF) === 0) return reason;
@@ -153,6 +165,73 @@ export function fuzzGuest(
       };
     },
   };
+}
+
+class Mistake extends Error {}
+
+/** Runs; a plugin's mistake is logged. */
+function runOn(cpu: Cpu, limit: number, log: (text: string) => void): string {
+  try {
+    return cpu.run(limit);
+  } catch (error) {
+    if (!(error instanceof Mistake)) throw error;
+    log("mistake");
+    return "limit";
+  }
+}
+
+/**
+ * A plugin that logs what it sees of one in `every` instructions, and that now and then changes what it sees, stops
+ * the processor, throws, and comes and goes. Returns its counters.
+ */
+function addHooks(cpu: Cpu, every: number, log: (text: string) => void): readonly Counter[] {
+  const { hooks, registers } = cpu;
+  const counters = [hooks.counter(), hooks.counter()] as const;
+  const mixed = (value: number): number => Math.imul(value ^ (value >>> 7), 0x9e3779b1) >>> 8;
+  const state = (): string =>
+    ["eip", "eax", "ecx", "esp", "esi", "eflags"].map((name) => registers.get(name).toString(16))
+      .join(" ");
+  let more: Disposable | undefined;
+  let last = -1;
+  const act = (choice: number): void => {
+    // What is done before an instruction is done once: it may be why the hook is called again.
+    if (cpu.instructions === last) return;
+    last = cpu.instructions;
+    if (choice % 61 === 0) registers.set("edx", choice);
+    else if (choice % 67 === 1) cpu.memory.write32(S.DATA + (choice & 0xffc), choice);
+    else if (choice % 71 === 2) cpu.requestStop();
+    else if (choice % 73 === 3) registers.set("eflags", registers.get("eflags") ^ 0x8d5);
+    else if (choice % 151 === 4) throw new Mistake();
+    else if (choice % 331 === 5) {
+      if (more === undefined) {
+        more = hooks.onTranslate((block) => block.onExecute(() => log(`more ${state()}`)));
+      } else {
+        more[Symbol.dispose]();
+        more = undefined;
+      }
+    }
+  };
+  hooks.onTranslate((block) => {
+    block.addInline(counters[0], block.instructions.length);
+    for (const instruction of block.instructions) {
+      const wish = mixed(instruction.address);
+      if (wish % every !== 0) continue;
+      if (wish & 0x100) {
+        instruction.onExecute(() => {
+          log(`execute ${state()}`);
+          act(mixed(cpu.instructions));
+        });
+      }
+      if (wish & 0x200) instruction.addInline(counters[1], wish & 0xff);
+      if (wish & 0x400) {
+        instruction.onMemory(({ address, physical, size, write, value }) => {
+          log(`${write ? "write" : "read"} ${address} ${physical} ${size} ${value} ${state()}`);
+          if (every > 1) act(mixed(cpu.instructions + address));
+        });
+      }
+    }
+  });
+  return counters;
 }
 
 function run(
@@ -190,6 +269,7 @@ export function checkCase(
   const left = length - without.size;
   const failure =
     `seed ${fuzz.seed}, translated after ${fuzz.translateAfter}, step ${fuzz.step}, ` +
+    `hooks ${fuzz.hookEvery}, ` +
     `${left} of ${length} parts, without ${JSON.stringify([...without])}\n${describe(last)}`;
   return { failure, regions, instructions };
 }
@@ -208,16 +288,20 @@ function option(name: string): string | undefined {
   return at < 0 ? undefined : Deno.args[at + 1];
 }
 
+function number(name: string): number | undefined {
+  const value = option(name);
+  return value === undefined ? undefined : Number(value);
+}
+
 if (import.meta.main) {
   const first = Number(option("seed") ?? 1);
   const count = Number(option("count") ?? 1000);
-  const threshold = option("translate");
   const start = performance.now();
   let [instructions, regions, failures] = [0, 0, 0];
   for (let seed = first; seed < first + count; seed++) {
     let result;
     try {
-      const fuzz = fuzzCase(seed, threshold === undefined ? undefined : Number(threshold));
+      const fuzz = fuzzCase(seed, number("translate"), number("hooks"));
       result = checkCase(fuzz);
     } catch (error) {
       console.log(`seed ${seed}:`, error);

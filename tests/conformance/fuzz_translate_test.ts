@@ -23,6 +23,18 @@ for (const translateAfter of [1, 2, 5]) {
   });
 }
 
+for (const [every, translateAfter] of [[1, 2], [3, 1], [10, 5]] as const) {
+  Deno.test(`plugins see the same of random programs, at one in ${every} instructions`, () => {
+    let regions = 0;
+    for (let seed = SEED; seed < SEED + PROGRAMS / 3; seed++) {
+      const result = checkCase(fuzzCase(seed, translateAfter, every));
+      assert.equal(result.failure, undefined);
+      regions += result.regions;
+    }
+    assert.ok(regions > 3 * PROGRAMS, `${regions} regions`);
+  });
+}
+
 Deno.test("random programs meet faults, interrupts, single steps, system calls, and run long", () => {
   const seen = new Map<string, number>();
   let instructions = 0;

@@ -147,6 +147,14 @@ function* differences(a: unknown, b: unknown, path: string): Generator<string> {
   yield `${path}: ${String(a)}, ${String(b)}`;
 }
 
+/** Two texts from a little before the place where they part. */
+function parted(a: string, b: string): [string, string] {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  const from = Math.max(0, at - 80);
+  return [a.slice(from, at + 120), b.slice(from, at + 120)];
+}
+
 function hex(value: number): string {
   return value.toString(16).padStart(8, "0");
 }
@@ -184,7 +192,7 @@ function compare(one: Side, other: Side): string[] {
   for (const path of differences(one.chips(), other.chips(), "chips")) {
     if (what.length < MAX_TOLD) what.push(path);
   }
-  if (one.text !== other.text) tell("sent", one.text.slice(-80), other.text.slice(-80));
+  if (one.text !== other.text) tell("sent", ...parted(one.text, other.text));
   return what;
 }
 
