@@ -3,7 +3,7 @@
  * Sources: SDM vol. 3A §9.1 (state after reset), Table 9-1; Multiboot 0.6.96 §3.2 (entry state of a kernel).
  * @module
  */
-import { createEventUnit, enterGate, eventSemantics, systemAssists } from "./events/mod.ts";
+import { createEventUnit, eventFunctions, eventSemantics, systemAssists } from "./events/mod.ts";
 import type { Assists } from "./execute/assist.ts";
 import { integerAssists } from "./execute/assists.ts";
 import { Core } from "./execute/core.ts";
@@ -64,7 +64,7 @@ function instructionSet({ name, features }: Model): { decoder: Decoder; handlers
     decoder,
     { ...integerSemantics, ...timeSemantics, ...eventSemantics },
     [fpuSemantics, simdSemantics, floatSemantics],
-    { enterGate },
+    eventFunctions,
   );
   return { decoder, handlers };
 }

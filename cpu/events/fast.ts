@@ -46,8 +46,8 @@ function field(segment: number, offset: number): Value {
   return word(L.segmentOffset(segment) + offset);
 }
 
-/** Statements of the functions. */
-class Events extends Code {
+/** Statements of such functions. */
+export class Events extends Code {
   unusualIf(condition: Value): void {
     this.if(condition, () => this.return(OUTCOME.UNUSUAL), undefined, false);
   }
@@ -59,14 +59,18 @@ class Events extends Code {
     this.unusualIf(entry.and(1).or(linear.and(0xfff).add(bytes).gtU(0x1000)));
     return this.int(linear.add(entry));
   }
-  /** The words of a descriptor of the GDT whose second one, under a mask, is as wanted, and whose first is flat. */
-  flatDescriptor(selector: Local, mask: number, wanted: Value | number): Local {
+  /** Where the descriptor of a selector is in linear memory; it is in the GDT and not the null one. */
+  descriptor(selector: Local): Local {
     this.unusualIf(
       selector.and(0xfffc).isZero().or(selector.and(4))
         .or(selector.or(7).and(0xffff).gtU(word(L.GDTR_LIMIT))),
     );
     const linear = this.int(word(L.GDTR_BASE).add(selector.and(0xfff8)));
-    const host = this.host(linear, 8, L.TLB_READ_SUPERVISOR);
+    return this.host(linear, 8, L.TLB_READ_SUPERVISOR);
+  }
+  /** The second word of a flat descriptor, which under a mask is as wanted. */
+  flatDescriptor(selector: Local, mask: number, wanted: Value | number): Local {
+    const host = this.descriptor(selector);
     const high = this.int(host.load(4));
     this.unusualIf(host.load().ne(FLAT_LOW).or(high.and(mask).ne(wanted)));
     return high;
@@ -296,7 +300,7 @@ function fastOr(assist: string, attempt: (x: Emitter) => void): Semantics {
 }
 
 /** Semantics of this file, by operation. */
-export const eventSemantics: Readonly<Record<string, Semantics>> = {
+export const gateSemantics: Readonly<Record<string, Semantics>> = {
   int: fastOr("int", (x) => {
     x.field(L.RECORD.IMMEDIATE).f.i32(0xff).and().i32(1).i32(-1);
     x.nextEip().f.i32(0).call(enterGate(x.runtime));

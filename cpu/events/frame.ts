@@ -134,12 +134,6 @@ export class StackReader {
     this.consumed += this.#size;
     return core.read(L.SS, offset, this.#size);
   }
-  /** A selector for POP segment: processors read only its two bytes, whatever ESP moves by. */
-  popSelector(): number {
-    const offset = ((this.#core.gpr(4) + this.consumed) & this.#mask) >>> 0;
-    this.consumed += this.#size;
-    return this.#core.read(L.SS, offset, 2);
-  }
   /** Skips bytes (parameters of RET n). */
   skip(bytes: number): void {
     this.consumed += bytes;

@@ -3,14 +3,26 @@
  * @module
  */
 import type { Assists } from "../execute/assist.ts";
+import type { Semantics } from "../execute/emit.ts";
 import { callFar, callFarM, jmpFar, jmpFarM } from "./far.ts";
+import { enterGate, gateSemantics } from "./fast.ts";
+import { loadSegment, segmentSemantics } from "./fast_segments.ts";
+import type { Exported } from "../execute/handlers.ts";
 import { iret } from "./iret.ts";
 import { retFar } from "./returns.ts";
 import { privilegedAssists } from "../system/mod.ts";
 import { softwareAssists } from "./software.ts";
 
-export { enterGate, eventSemantics } from "./fast.ts";
 export { createEventUnit, Delivery } from "./delivery.ts";
+
+/** Functions in Wasm that the engine or translated code calls by name. */
+export const eventFunctions: Exported = { enterGate, loadSegment };
+
+/** Semantics of events, returns and segment loads in Wasm, by operation name. */
+export const eventSemantics: Readonly<Record<string, Semantics>> = {
+  ...gateSemantics,
+  ...segmentSemantics,
+};
 
 /** Assists of all system instructions, by operation name. */
 export const systemAssists: Assists = {

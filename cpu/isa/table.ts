@@ -55,8 +55,8 @@ function conditionRows(): Row[] {
 
 // deno-fmt-ignore
 const ONE_BYTE: readonly Row[] = [
-  ["06", "pushSegment", "ES"], ["07", "popSegment", "", "E"], ["0E", "pushSegment", "CS"],
-  ["16", "pushSegment", "SS"], ["17", "popSegment", "", "E"], ["1E", "pushSegment", "DS"], ["1F", "popSegment", "", "E"],
+  ["06", "pushSegment", "ES"], ["07", "popSegment", "ES", "E"], ["0E", "pushSegment", "CS"],
+  ["16", "pushSegment", "SS"], ["17", "popSegment", "SS", "E"], ["1E", "pushSegment", "DS"], ["1F", "popSegment", "DS", "E"],
   ["27", "daa"], ["2F", "das"], ["37", "aaa"], ["3F", "aas"],
   ["40+r", "inc", "Zv"], ["48+r", "dec", "Zv"], ["50+r", "push", "Zv"], ["58+r", "pop", "Zv"],
   ["60", "pusha"], ["61", "popa"], ["62", "bound", "Gv M"], ["63", "arpl", "Ew Gw"],
@@ -64,8 +64,8 @@ const ONE_BYTE: readonly Row[] = [
   ["6C", "ins", "", "E"], ["6D", "ins", "", "E"], ["6E", "outs", "", "E"], ["6F", "outs", "", "E"],
   ["84", "test", "Eb Gb"], ["85", "test", "Ev Gv"], ["86", "xchg", "Eb Gb", "L"], ["87", "xchg", "Ev Gv", "L"],
   ["88", "mov", "Eb Gb"], ["89", "mov", "Ev Gv"], ["8A", "mov", "Gb Eb"], ["8B", "mov", "Gv Ev"],
-  ["8C r", "movzx", "Ev Sw"], ["8C m", "mov", "Mw Sw"], ["8D", "lea", "Gv M"], ["8E /0", "movToSegment", "Ew", "E"], ["8E /2", "movToSegment", "Ew", "E"], ["8E /3", "movToSegment", "Ew", "E"],
-  ["8E /4", "movToSegment", "Ew", "E"], ["8E /5", "movToSegment", "Ew", "E"], ["8F /0", "popE", "Ev"],
+  ["8C r", "movzx", "Ev Sw"], ["8C m", "mov", "Mw Sw"], ["8D", "lea", "Gv M"], ["8E /0", "movToSegment", "Sw Ew", "E"], ["8E /2", "movToSegment", "Sw Ew", "E"], ["8E /3", "movToSegment", "Sw Ew", "E"],
+  ["8E /4", "movToSegment", "Sw Ew", "E"], ["8E /5", "movToSegment", "Sw Ew", "E"], ["8F /0", "popE", "Ev"],
   ["90", "nop"], ["91", "xchg", "Zv eAX"], ["92", "xchg", "Zv eAX"], ["93", "xchg", "Zv eAX"], ["94", "xchg", "Zv eAX"],
   ["95", "xchg", "Zv eAX"], ["96", "xchg", "Zv eAX"], ["97", "xchg", "Zv eAX"],
   ["98", "cbw"], ["99", "cwd"], ["9A", "callFar", "Ap", "E"], ["9C", "pushf"], ["9D", "popf", "", "E"], ["9E", "sahf"], ["9F", "lahf"],
@@ -105,9 +105,9 @@ const TWO_BYTE: readonly Row[] = [
   ["0F 20", "movFromControl", "Rd"], ["0F 21", "movFromDebug", "Rd"], ["0F 22", "movToControl", "Rd", "E"], ["0F 23", "movToDebug", "Rd", "E"],
   ["0F 30", "wrmsr", "", "E", "msr"], ["0F 31", "rdtsc", "", "", "tsc"], ["0F 32", "rdmsr", "", "", "msr"], ["0F 33", "rdpmc", "", "", "pmc"],
   ["0F 34", "sysenter", "", "E", "sep"], ["0F 35", "sysexit", "", "E", "sep"],
-  ["0F A0", "pushSegment", "FS"], ["0F A1", "popSegment", "", "E"], ["0F A2", "cpuid", "", "", "cpuid"],
+  ["0F A0", "pushSegment", "FS"], ["0F A1", "popSegment", "FS", "E"], ["0F A2", "cpuid", "", "", "cpuid"],
   ["0F A3", "bt", "Ev Gv"], ["0F A4", "shld", "Ev Gv Ib"], ["0F A5", "shld", "Ev Gv CL"],
-  ["0F A8", "pushSegment", "GS"], ["0F A9", "popSegment", "", "E"],
+  ["0F A8", "pushSegment", "GS"], ["0F A9", "popSegment", "GS", "E"],
   ["0F AB", "bts", "Ev Gv", "L"], ["0F AC", "shrd", "Ev Gv Ib"], ["0F AD", "shrd", "Ev Gv CL"], ["0F AF", "imul3", "Gv Ev"],
   ["0F B0", "cmpxchg", "Eb Gb", "L", "486"], ["0F B1", "cmpxchg", "Ev Gv", "L", "486"],
   ["0F B2 m", "loadFarPointer", "M", "E"], ["0F B3", "btr", "Ev Gv", "L"], ["0F B4 m", "loadFarPointer", "M", "E"], ["0F B5 m", "loadFarPointer", "M", "E"],

@@ -1,29 +1,20 @@
 /**
- * MOV and POP to segment registers, LDS LES LFS LGS LSS.
+ * Loads of segment registers: LDS LES LFS LGS LSS, and what MOV and POP leave to TypeScript.
  * Sources: SDM vol. 2 (MOV, POP, LDS), vol. 3A §6.8.3 (no interrupt after a load of SS).
  * @module
  */
-import { VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 import type { Assist, Assists } from "../execute/assist.ts";
-import { StackReader } from "../events/frame.ts";
 import { loadSegment } from "../memory/mod.ts";
-import { readWord, writeRegister } from "./operand.ts";
+import { writeRegister } from "./operand.ts";
 
-const movToSegment: Assist = (core, operands) => {
-  const { reg } = operands;
-  if (reg === L.CS || reg > L.GS) core.raise(VECTOR.UD);
-  loadSegment(core, reg, readWord(core, operands));
-  if (reg === L.SS) core.setInterruptShadow();
-};
-
-const popSegment: Assist = (core, { reg, operandSize }) => {
-  const reader = new StackReader(core, operandSize);
-  const selector = reader.popSelector();
-  const esp = reader.next();
-  loadSegment(core, reg, selector);
-  core.setGpr(4, esp);
-  if (reg === L.SS) core.setInterruptShadow();
+/** What MOV and POP in Wasm (events/fast_segments.ts) leave: field A names the segment, SCRATCH holds the selector. */
+const loadNamed: Assist = (core) => {
+  const record = core.i32[L.CURRENT >> 2] as number;
+  const address = core.i32[(record + L.RECORD.A) >> 2] as number;
+  const segment = (address - L.SEGMENTS) / L.SEGMENT_BYTES;
+  loadSegment(core, segment, core.i32[L.SCRATCH >> 2] as number);
+  if (segment === L.SS) core.setInterruptShadow();
 };
 
 /** Destination segment by the opcode's last byte. */
@@ -51,4 +42,4 @@ const loadFarPointer: Assist = (core, operands) => {
 };
 
 /** Assists that load ES SS DS FS GS. */
-export const segmentAssists: Assists = { movToSegment, popSegment, loadFarPointer };
+export const segmentAssists: Assists = { loadSegment: loadNamed, loadFarPointer };

@@ -19,6 +19,9 @@ export const TSS = 0x4000;
 export const PAGE_DIRECTORY = 0x10000;
 export const PAGE_TABLE = 0x11000;
 
+/** A record for assists that look into it. */
+const RECORD = L.ARENA;
+
 /** Selectors of the GDT that every test system has. */
 export const SELECTOR = {
   CODE0: 0x08,
@@ -227,7 +230,11 @@ export class TestSystem {
   }
   /** MOV to a segment register. */
   load(segment: number, selector: number): Outcome | undefined {
-    return this.execute("movToSegment", { reg: segment, rm: 0 }, [selector]);
+    const { i32 } = this.core;
+    i32[L.CURRENT >> 2] = RECORD;
+    i32[(RECORD + L.RECORD.A) >> 2] = L.segmentOffset(segment);
+    i32[L.SCRATCH >> 2] = selector;
+    return this.execute("loadSegment", {});
   }
 }
 

@@ -53,7 +53,7 @@ const INLINE: ReadonlySet<string> = new Set([
   ...("add or adc sbb and sub xor cmp test inc dec neg not mul imul imul3 div idiv xadd cmpxchg cmpxchg8b " +
     "rol ror rcl rcr shl shr sar shld shrd bt bts btr btc bsf bsr bswap " +
     "mov movzx movsx lea xchg cbw cwd xlat salc lahf sahf clc stc cmc cld std cli nop " +
-    "jmp jmpE call callE ret loop loope loopne jcxz push pop popE pusha popa pushSegment leave pushf sti " +
+    "jmp jmpE call callE ret loop loope loopne jcxz push pop popE pusha popa pushSegment movToSegment popSegment leave pushf sti " +
     "rdtsc movs movs1 stos stos1 lods lods1 cmps cmps1 scas scas1 " +
     Array.from({ length: 16 }, (_, i) => `j.${i} cmov.${i} set.${i}`).join(" ")).split(" "),
 ]);
@@ -399,6 +399,13 @@ class RegionWriter {
         } else for (const other of others) this.#goIf(node, target, other);
       },
       reportsJump: () => this.#module.observes(this.#region, node),
+      sameMode: () => {
+        const { next } = node;
+        if (next === undefined || leavesPage(node, next.eip)) return;
+        f.loadAt(L.MODE_WORD).get(this.#modeWord).eq().if(undefined, true);
+        this.#goTo(node, next);
+        f.end();
+      },
       returnTo: (target) => {
         const { next } = node;
         if (next === undefined || leavesPage(node, next.eip)) return;
@@ -653,6 +660,7 @@ const NOWHERE: Edges = {
   returnTo: () => {},
   jumpTo: () => {},
   reportsJump: () => false,
+  sameMode: () => {},
 };
 
 /** The function of a region. */

@@ -83,7 +83,7 @@ export interface Region {
 
 /** Operations that end a block, and where they lead. */
 const TAKEN_AND_NEXT = /^(j\.\d+|loop|loope|loopne|jcxz)$/;
-const NEXT_ONLY = /^(callE|sti)$/;
+const NEXT_ONLY = /^(callE|sti|movToSegment|popSegment)$/;
 
 /** Forms the region of an entry. */
 export class RegionFinder {

@@ -32,6 +32,8 @@ export interface Edges {
   jumpTo(target: number): void;
   /** Whether an indirect jump that leaves the region shall be reported. */
   reportsJump(): boolean;
+  /** Emits the way to the next instruction if the mode is what it was. */
+  sameMode(): void;
   /** Emits the way of a RET to the EIP in a local, where the call is part of the region. */
   returnTo(target: number): void;
 }
@@ -229,6 +231,13 @@ export class RegionEmitter extends Emitter {
         this.#state.counters?.add(f, "return");
         this.spill();
         f.i32(0).get(target).store(L.EIP).i32(RETURNED).return();
+        break;
+      case "movToSegment":
+      case "popSegment":
+        this.#edges.sameMode();
+        this.spill();
+        f.get(target).call(this.#imports.jump).set(target);
+        goOnAt(f, target, this.runtime.handlerType);
         break;
       default:
         this.#edges.jumpTo(target);
