@@ -90,6 +90,7 @@ export class Events extends Code {
     this.storeWord(at + L.SEGMENT.LOW, 0);
     this.storeWord(at + L.SEGMENT.HIGH, -1);
     this.storeWord(at + L.SEGMENT.ACCESS, access);
+    this.storeWord(at + L.SEGMENT.OPEN, access === 3 ? 1 : 0);
   }
   loadCode(selector: Value, high: Local): void {
     this.loadFlat(L.CS, selector, high.shrU(8).and(0xf0ff), high.shrU(9).and(1));
@@ -249,7 +250,7 @@ function dropInner(c: Events, segment: number): void {
   const conforming = attributes.and(0x1c).eq(0x1c);
   c.if(conforming.or(attributes.and(0x60).eq(0x60)).isZero(), () => {
     const at = L.segmentOffset(segment);
-    for (let offset = 0; offset <= L.SEGMENT.ACCESS; offset += 4) c.storeWord(at + offset, 0);
+    for (let offset = 0; offset < L.SEGMENT_BYTES; offset += 4) c.storeWord(at + offset, 0);
   });
 }
 

@@ -53,6 +53,7 @@ export function loadSegment(runtime: Runtime): number {
     c.store(segment, 0, SEGMENT.LOW);
     c.store(segment, limit, SEGMENT.HIGH);
     c.store(segment, access, SEGMENT.ACCESS);
+    c.store(segment, limit.eq(-1).and(access.eq(3)), SEGMENT.OPEN);
     const flat = c.isFlat(L.DS).and(c.isFlat(L.ES)).and(c.isFlat(L.SS));
     const mode = word(L.MODE_WORD).and(~L.MODE.FLAT_DATA);
     c.storeWord(L.MODE_WORD, mode.or(flat.choose(L.MODE.FLAT_DATA, 0)));

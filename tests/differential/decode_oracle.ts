@@ -224,8 +224,9 @@ export class DecodeOracle {
     const own = expected[kind];
     if (own === undefined) return `${kind} is a register`;
     if (own !== number) return `register ${own}, not ${number}`;
-    // Of general registers; vectors and segments have one size.
-    if ("GEZRX".includes(kind) && size >= 0 && width !== bytes) {
+    // Of general registers; vectors and segments have one size. Of a selector two bytes count.
+    const selector = out.entry?.operation === "movToSegment";
+    if ("GEZRX".includes(kind) && size >= 0 && width !== bytes && !selector) {
       return `${bytes} bytes, not ${width}`;
     }
     return "";

@@ -295,7 +295,7 @@ export function instruction(p: Pattern, d: Draft, out: number[]): boolean {
   if (p.second >= 0) out.push(p.second + (p.plus ? random.below(8) : 0));
   else if (hasModrm) {
     let reg = p.extension >= 0 ? p.extension : random.below(8);
-    if (operands.includes("Sw") && (d.sequence || random.below(4) > 0)) {
+    if (p.extension < 0 && operands.includes("Sw") && (d.sequence || random.below(4) > 0)) {
       reg = random.pick([0, 1, 2, 3, 4, 5]);
     }
     if (isMemory) {

@@ -4,7 +4,7 @@
  * no guest code around it.
  * @module
  */
-import { systemAssists } from "../../cpu/events/mod.ts";
+import { eventFunctions, eventSemantics, systemAssists } from "../../cpu/events/mod.ts";
 import { Core } from "../../cpu/execute/core.ts";
 import { Engine as CodeEngine } from "../../cpu/execute/engine.ts";
 import { Handlers } from "../../cpu/execute/handlers.ts";
@@ -96,7 +96,8 @@ export class InterpreterEngine implements Engine {
     const rows: readonly Row[] = [...INTEGER, ...X87, ...SIMD, ...SIMD_FLOAT];
     const decoder = new Decoder(rows);
     const groups = [fpuSemantics, simdSemantics, floatSemantics];
-    const handlers = new Handlers(decoder, integerSemantics, groups);
+    const semantics = { ...integerSemantics, ...eventSemantics };
+    const handlers = new Handlers(decoder, semantics, groups, eventFunctions);
     const known: Assists = {
       ...integerAssists,
       ...systemAssists,
