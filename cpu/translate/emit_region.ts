@@ -343,7 +343,8 @@ class RegionWriter {
         : undefined;
       this.#tree(to);
     }
-    Object.assign(state, { dirty, pending, guarded });
+    Object.assign(state, { dirty, guarded });
+    state.waitAgain(pending);
   }
   /** Pays for a node's instructions, or leaves before them. */
   #charge(node: Node): void {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Size } from "../execute/form.ts";
-import type { WasmFunction } from "../execute/wasm.ts";
+import { I32, type WasmFunction } from "../execute/wasm.ts";
 import { FpuLocals, REGISTERS } from "./fpu_locals.ts";
 import { Leaving } from "./leave.ts";
 import type { RegionCounters } from "./statistics.ts";
@@ -130,6 +130,20 @@ export class RegionState {
       }
     }
     this.#taken = kept;
+  }
+  /** Makes flags wait again that did before another way was emitted: on that way their locals became free. */
+  waitAgain(pending: PendingFlags | undefined): void {
+    this.pending = pending;
+    if (pending === undefined) return;
+    for (const local of new Set([pending.a, pending.b, pending.result])) {
+      for (const list of this.#free.values()) {
+        const at = list.indexOf(local);
+        if (at >= 0) list.splice(at, 1);
+      }
+      if (!this.#taken.some((one) => one.local === local)) {
+        this.#taken.push({ type: I32, local });
+      }
+    }
   }
   /** Begins an instruction. */
   begin(): void {

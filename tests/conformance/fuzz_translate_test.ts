@@ -35,6 +35,13 @@ for (const [every, translateAfter] of [[1, 2], [3, 1], [10, 5]] as const) {
   });
 }
 
+Deno.test("a random program whose waiting flags lost their locals on the other way of a branch", () => {
+  // DEC's carry was computed in the local that held it, after the branch's first way had freed that.
+  const result = checkCase(fuzzCase(40157, 3, 0));
+  assert.equal(result.failure, undefined);
+  assert.ok(result.regions > 5, `${result.regions} regions`);
+});
+
 Deno.test("random programs meet faults, interrupts, single steps, system calls, and run long", () => {
   const seen = new Map<string, number>();
   let instructions = 0;
