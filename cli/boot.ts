@@ -53,7 +53,7 @@ export function machineOptions(command: Command): Command {
     .option(
       "--translate <when>",
       "translate hot code: off, on, or after so many entries of a block",
-      "off",
+      "on",
     )
     .option("--stats", "tell at the end what the translator did; it then counts, which takes time")
     .option("--no-apic", "a machine without local APIC and I/O APIC: interrupts by the 8259A alone")

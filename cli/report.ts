@@ -5,6 +5,8 @@
  * @module
  */
 
+import { TRANSLATE_AFTER } from "../devices/mod.ts";
+
 /** A mistake of the user's, or of a file that the user gave: one sentence, exit code 1. */
 export class UserError extends Error {
   override name = "UserError";
@@ -58,9 +60,6 @@ export function parseSize(text: string): number {
   const unit = { "": 1, K: 1 << 10, M: 1 << 20, G: 1 << 30 }[match[2]!.toUpperCase()]!;
   return Number(match[1]) * unit;
 }
-
-/** Entries after which `on` translates a block: measured, a boot of Linux takes longer with 100 or 5000. */
-const TRANSLATE_AFTER = 500;
 
 /** Parses `--translate`: entries of a block until it is translated, 0 for never. */
 export function parseTranslate(text: string): number {

@@ -62,7 +62,7 @@ export {
   readElf,
 } from "./pc/elf.ts";
 export { Ext2Error, Ext2Reader, type ReadBytes } from "./pc/ext2.ts";
-export { type ExitReason, Machine, type MachineOptions } from "./pc/machine.ts";
+export { type ExitReason, Machine, type MachineOptions, TRANSLATE_AFTER } from "./pc/machine.ts";
 export { IRQ } from "./pc/places.ts";
 export { type Partition, readPartitions, type ReadSectors } from "./pc/partition.ts";
 export type { Ns16550a } from "./serial/ns16550a.ts";

@@ -28,6 +28,8 @@ import { LOCAL_APIC_BYTES } from "../interrupt/local_apic.ts";
 import type { InitialRamDisk, LinuxOptions } from "./linux_boot.ts";
 
 const DEFAULT_RAM_BYTES = 128 << 20;
+/** Entries after which a block is translated: measured, a boot of Linux takes longer with 100 or 5000. */
+export const TRANSLATE_AFTER = 500;
 /** 2025-01-01 00:00:00 UTC. */
 const DEFAULT_TIME_MS = 1_735_689_600_000;
 /** Instructions, and ends of HLT, between two looks at the host. */
@@ -84,7 +86,7 @@ export interface MachineOptions {
   readonly clock?: "virtual" | "wall";
   /** Which processor; default "p3". */
   readonly cpu?: CpuModel;
-  /** Entries of a block of code until it is translated; 0 (the default): everything is interpreted. */
+  /** Entries of a block of code until it is translated; default {@link TRANSLATE_AFTER}; 0: everything is interpreted. */
   readonly translateAfter?: number;
   /** Host milliseconds, for figures about translated code (`cpu.translationCounts`), which then counts what it does. */
   readonly now?: () => number;
@@ -168,7 +170,7 @@ export class Machine {
     this.cpu = new Cpu({
       ramBytes,
       model,
-      ...(options.translateAfter === undefined ? {} : { translateAfter: options.translateAfter }),
+      translateAfter: options.translateAfter ?? TRANSLATE_AFTER,
       ...(options.now === undefined ? {} : { now: options.now }),
       ...(bios === undefined ? {} : { romBytes: biosRomBytes(bios) }),
       bus: {
