@@ -3,7 +3,13 @@
  * Sources: SDM vol. 3A §9.1 (state after reset), Table 9-1; Multiboot 0.6.96 §3.2 (entry state of a kernel).
  * @module
  */
-import { createEventUnit, eventFunctions, eventSemantics, systemAssists } from "./events/mod.ts";
+import {
+  createEventUnit,
+  eventFunctions,
+  eventSemantics,
+  systemAssists,
+  systemRecordAssists,
+} from "./events/mod.ts";
 import type { Assists } from "./execute/assist.ts";
 import { integerAssists } from "./execute/assists.ts";
 import { Core } from "./execute/core.ts";
@@ -114,7 +120,13 @@ export class Cpu {
     }
     core.memory = createMemoryUnit(core);
     core.events = createEventUnit(core);
-    this.#engine = new Engine(core, { decoder, handlers, assists: ASSISTS, module });
+    this.#engine = new Engine(core, {
+      decoder,
+      handlers,
+      assists: ASSISTS,
+      recordAssists: systemRecordAssists,
+      module,
+    });
     core.code = this.#engine;
     const { translateAfter: threshold = 0 } = options;
     if (!(threshold >= 0)) throw new RangeError(`Cannot translate after ${threshold} entries`);

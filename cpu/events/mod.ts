@@ -2,7 +2,7 @@
  * Interrupts, exceptions, gates, far transfers; and the assists of all system instructions.
  * @module
  */
-import type { Assists } from "../execute/assist.ts";
+import type { Assists, RecordAssists } from "../execute/assist.ts";
 import type { Semantics } from "../execute/emit.ts";
 import { callFar, callFarM, jmpFar, jmpFarM } from "./far.ts";
 import { enterGate, gateSemantics } from "./fast.ts";
@@ -10,7 +10,7 @@ import { loadSegment, segmentSemantics } from "./fast_segments.ts";
 import type { Exported } from "../execute/handlers.ts";
 import { iret } from "./iret.ts";
 import { retFar } from "./returns.ts";
-import { privilegedAssists } from "../system/mod.ts";
+import { privilegedAssists, privilegedRecordAssists } from "../system/mod.ts";
 import { softwareAssists } from "./software.ts";
 
 export { createEventUnit, Delivery } from "./delivery.ts";
@@ -35,3 +35,6 @@ export const systemAssists: Assists = {
   jmpFarM,
   retFar,
 };
+
+/** Those of system instructions that read the record themselves. */
+export const systemRecordAssists: RecordAssists = privilegedRecordAssists;

@@ -44,6 +44,22 @@ export type Assist = (core: Core, operands: Operands) => void;
 /** Assists by operation name. */
 export type Assists = Readonly<Record<string, Assist>>;
 
+/**
+ * An assist that reads what it needs from the record itself; all else is as above. For instructions that do less
+ * than it takes to fill `Operands`.
+ */
+export type RecordAssist = (core: Core, record: number) => void;
+
+/** Those by operation name. */
+export type RecordAssists = Readonly<Record<string, RecordAssist>>;
+
+/** EIP of the instruction behind a record's, unsigned. */
+export function nextEip({ i32, u8 }: Core, record: number): number {
+  const next = (i32[(record + L.RECORD.EIP) >> 2] as number) +
+    (u8[record + L.RECORD.LENGTH] as number);
+  return ((i32[L.MODE_WORD >> 2] as number) & L.MODE.CODE32 ? next : next & 0xffff) >>> 0;
+}
+
 /** Operands to be filled. */
 export function emptyOperands(): Operands {
   return {
@@ -67,7 +83,8 @@ export function emptyOperands(): Operands {
  * Fills the operands from a record. Returns the number of the record's assist; for a record of Wasm semantics
  * that, and what depends on the encoding (reg, rm, opcode, repeat, second immediate), is meaningless.
  */
-export function fillOperands({ i32, u16, u8 }: Core, record: number, operands: Operands): number {
+export function fillOperands(core: Core, record: number, operands: Operands): number {
+  const { i32, u16, u8 } = core;
   const at = record >> 2;
   const eip = i32[at + 6] as number;
   const flags = u8[record + L.RECORD.SEGMENT] as number;
@@ -77,9 +94,7 @@ export function fillOperands({ i32, u16, u8 }: Core, record: number, operands: O
   operands.addressSize = scale & 0x80 ? 2 : 4;
   operands.isMemory = (flags & 16) !== 0;
   operands.segment = flags & 7;
-  let next = eip + (u8[record + L.RECORD.LENGTH] as number);
-  if (((i32[L.MODE_WORD >> 2] as number) & L.MODE.CODE32) === 0) next &= 0xffff;
-  operands.next = next >>> 0;
+  operands.next = nextEip(core, record);
   let offset = ((i32[(u16[(record + L.RECORD.BASE) >> 1] as number) >> 2] as number) +
     ((i32[(u16[(record + L.RECORD.INDEX) >> 1] as number) >> 2] as number) << (scale & 3)) +
     (i32[at + 5] as number)) | 0;

@@ -12,7 +12,15 @@ import type { Decoder } from "../isa/decode.ts";
 import { IF, RF, TF } from "../state/flags.ts";
 import { type Fault, VECTOR } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
-import { type Assists, emptyOperands, fillOperands, type Operands } from "./assist.ts";
+import {
+  type Assists,
+  emptyOperands,
+  fillOperands,
+  nextEip,
+  type Operands,
+  type RecordAssist,
+  type RecordAssists,
+} from "./assist.ts";
 import { Blocks } from "./blocks.ts";
 import { DR6 } from "./breakpoints.ts";
 import { CodeFinder } from "./code_finder.ts";
@@ -82,8 +90,11 @@ export class Engine implements CodeCache {
   readonly blocks: Blocks;
   readonly translator: BlockTranslator;
   readonly #finder: CodeFinder;
-  readonly #assists: Assists[string][] = [];
+  /** By number, of both kinds; the other kind has a hole there. */
+  readonly #assists: (Assists[string] | undefined)[] = [];
+  readonly #recordAssists: (RecordAssist | undefined)[] = [];
   readonly #knownAssists: Assists;
+  readonly #knownRecordAssists: RecordAssists;
   /** What modules of handlers import. */
   readonly #environment: WebAssembly.ModuleImports;
   readonly #enter: (block: number) => void;
@@ -118,7 +129,13 @@ export class Engine implements CodeCache {
 
   constructor(
     core: Core,
-    options: { decoder: Decoder; handlers: Handlers; assists: Assists; module: WebAssembly.Module },
+    options: {
+      decoder: Decoder;
+      handlers: Handlers;
+      assists: Assists;
+      recordAssists: RecordAssists;
+      module: WebAssembly.Module;
+    },
   ) {
     this.#core = core;
     this.blocks = new Blocks(core);
@@ -131,6 +148,7 @@ export class Engine implements CodeCache {
     this.translator.breakpoint = () => this.addCallback(this.#breakpoint);
     this.#finder = new CodeFinder(core, this.blocks, this.translator, () => this.#flushBlocks());
     this.#knownAssists = options.assists;
+    this.#knownRecordAssists = options.recordAssists;
     this.#nameAssists(handlers);
     this.#environment = { memory: core.wasmMemory, ...this.#imports() };
     const instance = new WebAssembly.Instance(options.module, { e: this.#environment });
@@ -149,9 +167,12 @@ export class Engine implements CodeCache {
   /** Looks up the assists that handlers name. */
   #nameAssists({ assists }: Handlers): void {
     for (const name of assists.slice(this.#assists.length)) {
-      const assist = this.#knownAssists[name];
-      if (assist === undefined) throw new Error(`no semantics and no assist for ${name}`);
+      const [assist, own] = [this.#knownAssists[name], this.#knownRecordAssists[name]];
+      if (assist === undefined && own === undefined) {
+        throw new Error(`no semantics and no assist for ${name}`);
+      }
       this.#assists.push(assist);
+      this.#recordAssists.push(own);
     }
   }
   /** Makes a group of handlers and fills the table with it. */
@@ -271,10 +292,17 @@ export class Engine implements CodeCache {
     const core = this.#core;
     const { i32 } = core;
     i32[L.CURRENT >> 2] = record;
-    const operands = this.#operands;
-    const own = fillOperands(core, record, operands);
-    i32[L.EIP >> 2] = operands.next;
-    (this.#assists[index < 0 ? own : index] as Assists[string])(core, operands);
+    const number = index < 0 ? (i32[(record + L.RECORD.A) >> 2] as number) & 0xffff : index;
+    const own = this.#recordAssists[number];
+    if (own !== undefined) {
+      i32[L.EIP >> 2] = nextEip(core, record);
+      own(core, record);
+    } else {
+      const operands = this.#operands;
+      fillOperands(core, record, operands);
+      i32[L.EIP >> 2] = operands.next;
+      (this.#assists[number] as Assists[string])(core, operands);
+    }
     return this.#mustLook() ? 1 : 0;
   }
 
@@ -630,13 +658,15 @@ export class Engine implements CodeCache {
   }
   /** Whether something is due at the next boundary. An interrupt that IF holds back is not. */
   #mustLook(): boolean {
-    const { i32 } = this.#core;
+    const core = this.#core;
+    const { i32 } = core;
     const pending = i32[L.EVENT_PENDING >> 2] as number;
     const flags = i32[L.EFLAGS >> 2] as number;
-    return (pending !== 0 && (pending !== L.EVENT.INTERRUPT || (flags & IF) !== 0)) ||
-      (i32[L.HALTED >> 2] as number) !== 0 || (i32[L.INTERRUPT_SHADOW >> 2] as number) !== 0 ||
-      (flags & (TF | RF)) !== 0 || this.#core.debug.pending !== 0 || this.#flushRequested ||
-      this.#core.shutdown;
+    const state = (i32[L.HALTED >> 2] as number) | (i32[L.INTERRUPT_SHADOW >> 2] as number) |
+      (flags & (TF | RF));
+    return state !== 0 ||
+      (pending !== 0 && (pending !== L.EVENT.INTERRUPT || (flags & IF) !== 0)) ||
+      core.debug.pending !== 0 || this.#flushRequested || core.shutdown;
   }
   /** Books the instructions of the stretch. */
   #account(): void {

@@ -104,7 +104,13 @@ export function testMachine(
     },
     ...(extra?.assists ?? {}),
   };
-  const engine = new Engine(core, { decoder: decode, handlers: handle, assists, module: code });
+  const engine = new Engine(core, {
+    decoder: decode,
+    handlers: handle,
+    assists,
+    recordAssists: {},
+    module: code,
+  });
   core.code = engine;
   for (const segment of [L.ES, L.SS, L.DS, L.FS, L.GS]) {
     core.setSegment(segment, 0x10, 0, 0xffffffff, 0xc093);

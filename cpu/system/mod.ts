@@ -2,11 +2,11 @@
  * System instructions as assists: segment loads, descriptor tables, control registers, MSRs, ports.
  * @module
  */
-import type { Assists } from "../execute/assist.ts";
+import type { Assists, RecordAssists } from "../execute/assist.ts";
 import { controlAssists } from "./control.ts";
 import { identityAssists } from "./identity.ts";
 import { msrAssists } from "./msr.ts";
-import { portAssists } from "./ports.ts";
+import { portAssists, portRecordAssists } from "./ports.ts";
 import { segmentAssists } from "./segments.ts";
 import { tableAssists } from "./tables.ts";
 
@@ -33,3 +33,6 @@ export const privilegedAssists: Assists = {
   ...segmentAssists,
   ...tableAssists,
 };
+
+/** Those that read the record themselves. */
+export const privilegedRecordAssists: RecordAssists = portRecordAssists;

@@ -5,9 +5,9 @@
  * back; registers follow each element. Sources: SDM vol. 1 §19 (I/O), vol. 2 (IN, INS, REP).
  * @module
  */
-import { DF, IOPL, TF } from "../state/flags.ts";
+import { DF, IOPL, TF, VM } from "../state/flags.ts";
 import * as L from "../state/layout.ts";
-import type { Assist, Assists, Operands } from "../execute/assist.ts";
+import type { Assist, Assists, Operands, RecordAssists } from "../execute/assist.ts";
 import type { Core } from "../execute/core.ts";
 import { checkIoMap } from "../events/tss.ts";
 
@@ -19,18 +19,20 @@ const CHUNK = 64;
 /** #GP(0) unless CPL ≤ IOPL or the TSS allows the ports. */
 function checkPermission(core: Core, port: number, size: number): void {
   if ((core.cr0 & 1) === 0) return;
-  if (core.vm86 || core.cpl > (core.eflags & IOPL) >> 12) checkIoMap(core, port, size);
+  // The word without the arithmetic flags: those would have to be computed.
+  const flags = core.i32[L.EFLAGS >> 2] as number;
+  if ((flags & VM) !== 0 || core.cpl > (flags & IOPL) >> 12) checkIoMap(core, port, size);
 }
 function input(core: Core, port: number, size: Size): number {
   const value = core.bus.readPort(port, size);
   core.report.port?.(port, size, value, false);
-  core.debug.port(port, size);
+  if (core.debug.armed) core.debug.port(port, size);
   return value;
 }
 function output(core: Core, port: number, size: Size, value: number): void {
   core.bus.writePort(port, size, value);
   core.report.port?.(port, size, value, true);
-  core.debug.port(port, size);
+  if (core.debug.armed) core.debug.port(port, size);
 }
 /** Opcode bit 0: byte or operand size. */
 function accessSize({ opcode, operandSize }: Operands): Size {
@@ -104,12 +106,22 @@ const outs: Assist = (core, operands) => {
   });
 };
 
-/** Assists of port instructions. */
-export const portAssists: Assists = {
-  in: (core, operands) => readPort(core, operands.immediate & 0xff, accessSize(operands)),
-  inDx: (core, operands) => readPort(core, core.gpr(2) & 0xffff, accessSize(operands)),
-  out: (core, operands) => writePort(core, operands.immediate & 0xff, accessSize(operands)),
-  outDx: (core, operands) => writePort(core, core.gpr(2) & 0xffff, accessSize(operands)),
-  ins,
-  outs,
+/** The same of a record: bit 0 of its opcode, and its operand size. */
+function recordSize({ i32, u8 }: Core, record: number): Size {
+  if (((i32[(record + L.RECORD.A) >> 2] as number) & 0x10000) === 0) return 1;
+  return (u8[record + L.RECORD.SEGMENT] as number) & L.RECORD_FLAG.OPERAND32 ? 4 : 2;
+}
+function recordPort({ i32 }: Core, record: number): number {
+  return (i32[(record + L.RECORD.IMMEDIATE) >> 2] as number) & 0xff;
+}
+
+/** INS and OUTS. */
+export const portAssists: Assists = { ins, outs };
+
+/** IN and OUT, which drivers execute by the million. */
+export const portRecordAssists: RecordAssists = {
+  in: (core, record) => readPort(core, recordPort(core, record), recordSize(core, record)),
+  inDx: (core, record) => readPort(core, core.gpr(2) & 0xffff, recordSize(core, record)),
+  out: (core, record) => writePort(core, recordPort(core, record), recordSize(core, record)),
+  outDx: (core, record) => writePort(core, core.gpr(2) & 0xffff, recordSize(core, record)),
 };

@@ -5,12 +5,14 @@
  */
 import { Core } from "../execute/core.ts";
 import type { Operands } from "../execute/assist.ts";
-import { createEventUnit, systemAssists } from "../events/mod.ts";
+import { createEventUnit, systemAssists, systemRecordAssists } from "../events/mod.ts";
 import { createMemoryUnit, type Memory } from "../memory/mod.ts";
 import { Fault } from "../state/fault.ts";
 import * as L from "../state/layout.ts";
 
 const RAM = 0x400000;
+/** Where the record of the executing instruction is. */
+const RECORD = L.ARENA;
 /** Where the tables are. */
 export const GDT = 0x1000;
 export const IDT = 0x2000;
@@ -18,9 +20,6 @@ export const LDT = 0x3000;
 export const TSS = 0x4000;
 export const PAGE_DIRECTORY = 0x10000;
 export const PAGE_TABLE = 0x11000;
-
-/** A record for assists that look into it. */
-const RECORD = L.ARENA;
 
 /** Selectors of the GDT that every test system has. */
 export const SELECTOR = {
@@ -199,8 +198,8 @@ export class TestSystem {
   ): Outcome | undefined {
     const { core } = this;
     registers.forEach((value, index) => core.setGpr(index, value));
-    const assist = systemAssists[name];
-    if (assist === undefined) throw new Error(`no assist ${name}`);
+    const [assist, own] = [systemAssists[name], systemRecordAssists[name]];
+    if (assist === undefined && own === undefined) throw new Error(`no assist ${name}`);
     const eip = core.eip;
     const full: Operands = {
       eip,
@@ -221,12 +220,21 @@ export class TestSystem {
     core.eip = full.next;
     return this.outcome(() => {
       try {
-        assist(core, full);
+        if (own !== undefined) own(core, this.#record(full));
+        else assist?.(core, full);
       } catch (error) {
         core.eip = eip;
         throw error;
       }
     });
+  }
+  /** A record with what assists read from records. */
+  #record({ opcode, operandSize, immediate }: Operands): number {
+    const { i32, u8 } = this.core;
+    i32[(RECORD + L.RECORD.A) >> 2] = opcode << 16;
+    i32[(RECORD + L.RECORD.IMMEDIATE) >> 2] = immediate;
+    u8[RECORD + L.RECORD.SEGMENT] = operandSize === 4 ? L.RECORD_FLAG.OPERAND32 : 0;
+    return RECORD;
   }
   /** MOV to a segment register. */
   load(segment: number, selector: number): Outcome | undefined {

@@ -245,11 +245,11 @@ export class I8259 implements Device, Registers {
 
   /** The level in `bits` with the highest priority; -1 when there is none. */
   #highestOf(bits: number): number {
-    for (let i = 0; i < 8; i++) {
-      const level = (this.#f.highest + i) & 7;
-      if ((bits & (1 << level)) !== 0) return level;
-    }
-    return -1;
+    if (bits === 0) return -1;
+    const { highest } = this.#f;
+    // Turned so that the level with the highest priority is bit 0.
+    const turned = ((bits >> highest) | (bits << (8 - highest))) & 0xff;
+    return (31 - Math.clz32(turned & -turned) + highest) & 7;
   }
 
   #rank(level: number): number {

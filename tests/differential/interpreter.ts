@@ -4,7 +4,12 @@
  * no guest code around it.
  * @module
  */
-import { eventFunctions, eventSemantics, systemAssists } from "../../cpu/events/mod.ts";
+import {
+  eventFunctions,
+  eventSemantics,
+  systemAssists,
+  systemRecordAssists,
+} from "../../cpu/events/mod.ts";
 import { Core } from "../../cpu/execute/core.ts";
 import { Engine as CodeEngine } from "../../cpu/execute/engine.ts";
 import { Handlers } from "../../cpu/execute/handlers.ts";
@@ -105,7 +110,9 @@ export class InterpreterEngine implements Engine {
       ...simdAssists,
       ...softwareInterrupts,
     };
-    const missing = handlers.assists.filter((name) => known[name] === undefined);
+    const missing = handlers.assists.filter((name) =>
+      known[name] === undefined && systemRecordAssists[name] === undefined
+    );
     this.missing = new Set(missing);
     const assists: Assists = {
       ...Object.fromEntries(missing.map((name) => [name, (c: Core) => c.raise(6)])),
@@ -123,6 +130,7 @@ export class InterpreterEngine implements Engine {
       decoder,
       handlers,
       assists,
+      recordAssists: systemRecordAssists,
       module: new WebAssembly.Module(handlers.build(L.memoryPages(RAM))),
     });
     core.code = this.#engine;
