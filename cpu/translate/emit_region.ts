@@ -19,6 +19,7 @@ import { FPU_POINTERS } from "./fpu_locals.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
 import { leavesPage, type Node, type Region } from "./region.ts";
 import { type Edges, RegionEmitter, type RegionRuntime } from "./region_emitter.ts";
+import { NEED, type Need } from "./flags.ts";
 import { FLAGS, RegionState } from "./region_state.ts";
 import { Windows } from "./windows.ts";
 import { REGION_HEADER } from "./resident.ts";
@@ -71,6 +72,8 @@ const STAYS: ReadonlySet<number> = new Set([
 interface Facts {
   readonly bails: boolean;
   readonly flagsRead: boolean;
+  readonly carryRead: boolean;
+  readonly spills: boolean;
   readonly flagsSet: boolean;
   readonly flagsSetUnderCondition: boolean;
   readonly written: number;
@@ -81,6 +84,8 @@ interface NodeFacts {
   readonly facts: readonly Facts[];
   /** Somebody may look at the flags with which the node is entered. */
   readonly flagsLive: boolean;
+  /** What is done with these but at exits, here or behind it. */
+  need: Need;
   /** Flags are set (for all ways through). */
   readonly kills: boolean;
   readonly written: number;
@@ -104,7 +109,7 @@ class RegionWriter {
   #used = ALL_REGISTERS;
   #analysing = false;
   /** Windows with which the node that is emitted next goes on, and registers that are not as they say. */
-  #entered: { readonly windows: Windows; readonly written: number } | undefined;
+  #entered: { readonly windows: Windows | undefined; readonly written: number } | undefined;
   /** Local with the mode word at entry. */
   #modeWord = -1;
 
@@ -123,6 +128,7 @@ class RegionWriter {
     this.#modeWord = f.local();
     this.#used = used;
     this.#state.fpu.hasPointers = (used & FPU_POINTERS) !== 0;
+    this.#state.flags.defers = this.#region.nodes.some((node) => this.#defers(node));
     f.loadAt(L.MODE_WORD).set(this.#modeWord);
     this.#reload();
     const [entry] = this.#region.nodes;
@@ -132,6 +138,7 @@ class RegionWriter {
     this.#module.counters?.add(f, "entered");
     this.#charge(entry as Node);
     this.#limit(entry as Node);
+    this.#passFlags(entry as Node, entry as Node);
     this.#tree(entry as Node);
     f.op("unreachable");
     leaving.end(this.#state, used, this.#module);
@@ -186,6 +193,7 @@ class RegionWriter {
       const inside = node.operation !== "call" || node.taken !== undefined;
       const edges: Edges = { ...NOWHERE, follow: () => inside };
       let [kills, exposed, written, cleans, after] = [false, false, 0, false, 0];
+      let need: Need = NEED.NOTHING;
       state.windows = new Windows();
       for (const record of this.#records(node)) {
         state.begin();
@@ -194,7 +202,12 @@ class RegionWriter {
         const seen = { ...state.seen };
         state.release();
         facts.push(seen);
-        if (!kills && (seen.flagsRead || seen.bails || seen.flagsSetUnderCondition)) exposed = true;
+        if (!kills) {
+          const { flagsRead, carryRead, flagsSetUnderCondition, spills, bails } = seen;
+          if (flagsRead || flagsSetUnderCondition || spills) need = NEED.ALL;
+          else if (carryRead && need === NEED.NOTHING) need = NEED.CARRY;
+          if (flagsRead || carryRead || bails || flagsSetUnderCondition) exposed = true;
+        }
         if (seen.flagsSet) kills = true;
         written |= seen.written;
         after |= seen.written;
@@ -207,6 +220,7 @@ class RegionWriter {
         facts,
         // Behind it is the payment for the next node, which may leave with the flags of the one before.
         flagsLive: exposed || !kills,
+        need,
         kills,
         written,
         dirtyIn: 0,
@@ -221,6 +235,21 @@ class RegionWriter {
       if (from === undefined || !goesOn(from, node)) continue;
       if (this.#leavesState(from, from.copy + from.last)) continue;
       this.#facts.get(from)?.windows.followedBy((this.#facts.get(node) as NodeFacts).windows);
+    }
+    // What is needed of flags: backwards, through nodes that do not set them.
+    for (let changed = true; changed;) {
+      changed = false;
+      for (const node of nodes.toReversed()) {
+        const facts = this.#facts.get(node) as NodeFacts;
+        if (facts.kills) continue;
+        for (const to of [node.taken, node.next, ...node.others]) {
+          const need = to === undefined ? NEED.NOTHING : (this.#facts.get(to) as NodeFacts).need;
+          if (need > facts.need) {
+            facts.need = need;
+            changed = true;
+          }
+        }
+      }
     }
     // Registers newer in locals: forwards.
     for (let changed = true; changed;) {
@@ -305,13 +334,15 @@ class RegionWriter {
   #body(node: Node): void {
     const state = this.#state;
     state.dirty = (this.#facts.get(node) as NodeFacts).dirtyIn;
-    state.pending = undefined;
+    const entered = this.#entered;
+    this.#entered = undefined;
+    const { need } = this.#facts.get(node) as NodeFacts;
+    if (this.#defers(node)) state.pending = { kind: "deferred", carry: need === NEED.CARRY };
+    else if (entered === undefined) state.pending = undefined;
     // What one way led here with still holds.
     if (node.isLoop || node.forward !== 1) state.guarded = 0;
     const edges = this.#edges(node);
     const { facts, windows } = this.#facts.get(node) as NodeFacts;
-    const entered = this.#entered;
-    this.#entered = undefined;
     let index = 0;
     state.withWindows(new Windows(windows.plan, entered?.windows, entered?.written), () => {
       for (const record of this.#records(node)) {
@@ -322,29 +353,37 @@ class RegionWriter {
     });
   }
 
-  /** Goes on at a node of the region: `charged` if its instructions have been paid for. */
-  #goTo(from: Node, to: Node, charged = false): void {
+  /** Goes on at a node of the region. */
+  #goTo(from: Node, to: Node): void {
     const state = this.#state;
     const { f } = state;
-    const { dirty, pending, guarded } = state;
-    const target = this.#facts.get(to) as NodeFacts;
-    if (!charged) this.#charge(to);
-    if (target.flagsLive && state.pending !== undefined) {
-      this.#emitter(NO_FORM, from.copy + L.BLOCK_BYTES, NOWHERE).settleFlags();
-    }
-    if (to.order <= from.order || to.forward > 1) {
-      const label = this.#labels.findLast((one) => one.node === to);
-      if (label === undefined) throw new Error("a node of the region has no label");
-      f.br(f.depth - label.depth);
-    } else {
-      const { windows } = state;
-      this.#entered = goesOn(from, to) && windows.known
-        ? { windows, written: state.seen.written }
-        : undefined;
-      this.#tree(to);
-    }
-    Object.assign(state, { dirty, guarded });
-    state.waitAgain(pending);
+    state.elsewhere(() => {
+      this.#charge(to);
+      this.#passFlags(from, to);
+      if (to.order <= from.order || to.forward > 1) {
+        const label = this.#labels.findLast((one) => one.node === to);
+        if (label === undefined) throw new Error("a node of the region has no label");
+        f.br(f.depth - label.depth);
+      } else {
+        const { windows } = state;
+        const goesOnThere = goesOn(from, to) && windows.known;
+        this.#entered = { windows: goesOnThere ? windows : undefined, written: state.seen.written };
+        this.#tree(to);
+      }
+    });
+  }
+  /** Whether a node is entered with flags that are deferred: several ways lead there, and they may not be needed. */
+  #defers(node: Node): boolean {
+    const { flagsLive, need } = this.#facts.get(node) as NodeFacts;
+    return (node.isLoop || node.forward > 1) && flagsLive && need !== NEED.ALL;
+  }
+  /** Brings flags into the form that a node expects. */
+  #passFlags(from: Node, to: Node): void {
+    const { flagsLive, need } = this.#facts.get(to) as NodeFacts;
+    if (!flagsLive || (!to.isLoop && to.forward <= 1)) return;
+    const x = this.#emitter(NO_FORM, from.copy + L.BLOCK_BYTES, NOWHERE);
+    if (this.#defers(to)) x.passFlags(need === NEED.CARRY);
+    else x.settleFlags();
   }
   /** Pays for a node's instructions, or leaves before them. */
   #charge(node: Node): void {

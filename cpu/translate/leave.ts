@@ -6,7 +6,7 @@
  */
 import { SPECIAL } from "../execute/handlers.ts";
 import type { Runtime } from "../execute/runtime.ts";
-import { I32, type WasmFunction } from "../execute/wasm.ts";
+import type { WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import type { RegionRuntime } from "./region_emitter.ts";
 import { FLAGS, type RegionState } from "./region_state.ts";
@@ -37,10 +37,6 @@ export const WAY = {
 } as const;
 export type Way = typeof WAY[keyof typeof WAY];
 
-/** Flags that have not been computed, as the shared exit is told: 0, or one of these and the shift to 32 bits. */
-const KINDS = { add: 1, sub: 2, shift: 4, step: 8 } as const;
-const SHIFT_AT = 8;
-
 /** Locals and label of the shared exit of a region. */
 export class Leaving {
   readonly #f: WasmFunction;
@@ -48,16 +44,11 @@ export class Leaving {
   readonly #at: number;
   readonly #link: number;
   readonly #target: number;
-  readonly #kind: number;
-  readonly #operands: readonly [number, number, number];
-  readonly #carries: number;
   #depth = 0;
 
   constructor(f: WasmFunction) {
     this.#f = f;
     [this.#way, this.#at, this.#link, this.#target] = [f.local(), f.local(), f.local(), f.local()];
-    [this.#kind, this.#carries] = [f.local(), f.local()];
-    this.#operands = [f.local(), f.local(), f.local()];
   }
 
   /** Opens the block behind which the exit is. */
@@ -72,16 +63,7 @@ export class Leaving {
     f.i32(at).set(this.#at);
     if (way !== WAY.INTERPRET) f.i32(way).set(this.#way);
     if (way === WAY.FOLLOW) f.i32(at + link).set(this.#link);
-    const { pending, registers } = state;
-    if (pending?.kind === "logic") {
-      state.pushPendingResult(pending);
-      f.set(registers[FLAGS] as number).i32(0).set(registers[FLAGS + 1] as number);
-    } else if (pending !== undefined) {
-      const { kind, a, b, result, size } = pending;
-      f.get(a).set(this.#operands[0]).get(b).set(this.#operands[1]);
-      f.get(result).set(this.#operands[2]);
-      f.i32(KINDS[kind] | (32 - 8 * size) << SHIFT_AT).set(this.#kind);
-    }
+    state.flags.defer(state.pending);
     f.br(f.depth - this.#depth);
   }
   /** Sets the target from the stack. */
@@ -100,9 +82,7 @@ export class Leaving {
     const { registers, budget } = state;
     const [result, aux] = [registers[FLAGS] as number, registers[FLAGS + 1] as number];
     f.end();
-    f.get(this.#kind).if();
-    this.#settle(result, aux);
-    f.end();
+    state.flags.settle();
     for (const [i, register] of registers.entries()) {
       if (i < FLAGS && used & (1 << i)) f.i32(0).get(register).store(L.GPR + 4 * i);
     }
@@ -129,37 +109,5 @@ export class Leaving {
     f.i32(0).get(this.#at).store(L.ENTRY_BLOCK);
     f.i32(0).get(this.#at).load(L.BLOCK.EIP).store(L.EIP);
     f.i32(0).i32(L.EXIT.BUDGET).store(L.EXIT_REASON).i32(0);
-  }
-  /** Computes what was pending: see emit_flags.ts. */
-  #settle(result: number, aux: number): void {
-    const f = this.#f;
-    const [a, b, r] = this.#operands;
-    const shift = (): void => void f.get(this.#kind).i32(SHIFT_AT).shrU();
-    f.get(r);
-    shift();
-    f.shl();
-    shift();
-    f.shrS().set(result);
-    f.get(this.#kind).i32(KINDS.shift | KINDS.step).and().if();
-    f.get(a).i32(31).shl();
-    f.get(this.#kind).i32(KINDS.shift).and().if(I32);
-    f.get(a).get(b).xor().i32(30).shl();
-    f.else();
-    f.get(result).get(b).xor().tee(this.#carries).i32(0x80000000 | 0);
-    shift();
-    f.shrS().eq().get(a).xor().i32(30).shl();
-    f.get(this.#carries).i32(15).and().eqz().i32(3).shl().or();
-    f.end().or().set(aux);
-    f.else();
-    f.get(this.#kind).i32(KINDS.add).and().if();
-    f.get(a).get(b).and().get(a).get(b).or().get(r).i32(-1).xor().and().or().set(this.#carries);
-    f.else();
-    f.get(a).i32(-1).xor().get(b).and();
-    f.get(a).get(b).xor().i32(-1).xor().get(r).and().or().set(this.#carries);
-    f.end();
-    f.get(this.#carries);
-    shift();
-    f.shl().i32(0xc0000000 | 0).and().get(this.#carries).i32(8).and().or().set(aux);
-    f.end();
   }
 }

@@ -18,7 +18,8 @@ import * as L from "../state/layout.ts";
 import { FPU_PENDING, FPU_POINTERS, FPU_WORDS, registerIndex } from "./fpu_locals.ts";
 import type { Window } from "./windows.ts";
 import { goOnAt, WAY, type Way } from "./leave.ts";
-import { FLAGS, type PendingFlags, type RegionState } from "./region_state.ts";
+import { type OperationFlags, pushAux, pushResult } from "./flags.ts";
+import { FLAGS, type RegionState } from "./region_state.ts";
 
 const ALL_FLAGS = 0x300;
 
@@ -96,11 +97,13 @@ export class RegionEmitter extends Emitter {
     for (let i = 0; i < FLAGS; i++) {
       if (dirty & (1 << i)) f.i32(0).get(registers[i] as number).store(L.GPR + 4 * i);
     }
-    if (pending !== undefined) {
+    this.#state.seen.spills = true;
+    if (pending?.kind === "deferred") this.#state.flags.settle();
+    if (pending !== undefined && pending.kind !== "deferred") {
       f.i32(0);
-      this.#state.pushPendingResult(pending);
+      pushResult(f, pending);
       f.store(L.FLAGS_RESULT).i32(0);
-      this.#pendingAux(pending);
+      pushAux(f, pending, this.#local);
       f.store(L.FLAGS_AUX);
     } else if (dirty & ALL_FLAGS) {
       f.i32(0).get(registers[FLAGS] as number).store(L.FLAGS_RESULT);
@@ -591,40 +594,7 @@ export class RegionEmitter extends Emitter {
 
   // ---- flags ------------------------------------------------------------------------------------
 
-  /** Pushes AUX of an operation: see emit_flags.ts. */
-  #pendingAux(pending: PendingFlags): void {
-    const { kind, a, b, result, size } = pending;
-    const { f } = this;
-    if (kind === "logic") {
-      f.i32(0);
-      return;
-    }
-    if (kind === "shift") {
-      f.get(a).i32(31).shl().get(a).get(b).xor().i32(30).shl().or();
-      return;
-    }
-    if (kind === "step") {
-      const turned = this.local();
-      this.#state.pushPendingResult(pending);
-      f.get(b).xor().set(turned).get(a).i32(31).shl();
-      f.get(turned).i32(-(2 ** (8 * size - 1))).eq().get(a).xor().i32(30).shl().or();
-      f.get(turned).i32(15).and().eqz().i32(3).shl().or();
-      return;
-    }
-    if (kind === "add") {
-      f.get(a).get(b).and().get(a).get(b).or().get(result).i32(-1).xor().and().or();
-    } else {
-      f.get(a).i32(-1).xor().get(b).and();
-      f.get(a).get(b).xor().i32(-1).xor().get(result).and().or();
-    }
-    if (size === 4) {
-      f.i32(0xc0000008 | 0).and();
-      return;
-    }
-    const carries = this.local();
-    f.tee(carries).i32(size === 1 ? 24 : 16).shl().i32(0xc0000000 | 0).and();
-    f.get(carries).i32(8).and().or();
-  }
+  readonly #local = (): number => this.local();
   #markFlagsSet(): void {
     const { seen } = this.#state;
     if (this.f.depth > this.#depth) seen.flagsSetUnderCondition = true;
@@ -633,22 +603,29 @@ export class RegionEmitter extends Emitter {
   /** Puts pending flags into the flags' locals. */
   settleFlags(): this {
     const state = this.#state;
-    const { pending } = state;
+    const { pending, registers } = state;
     if (pending === undefined) return this;
-    this.storePendingFlags();
+    if (pending.kind === "deferred") state.flags.settle();
+    else {
+      pushResult(this.f, pending);
+      this.f.set(registers[FLAGS] as number);
+      pushAux(this.f, pending, this.#local);
+      this.f.set(registers[FLAGS + 1] as number);
+    }
+    state.used |= ALL_FLAGS;
     state.pending = undefined;
     state.dirty |= ALL_FLAGS;
     return this;
   }
-  /** The same in one arm of a branch: what the emission knows stays. */
-  storePendingFlags(): void {
-    const { pending, registers } = this.#state;
-    if (pending === undefined) return;
-    this.#state.pushPendingResult(pending);
-    this.f.set(registers[FLAGS] as number);
-    this.#pendingAux(pending);
-    this.f.set(registers[FLAGS + 1] as number);
-    this.#state.used |= ALL_FLAGS;
+  /** Defers flags; `carry`: CF shall be known on its own. */
+  passFlags(carry: boolean): this {
+    const { flags, pending } = this.#state;
+    if (carry && !(pending?.kind === "deferred" && pending.carry)) {
+      this.carry();
+      flags.setCarry();
+    }
+    flags.defer(pending);
+    return this;
   }
   override setFlags(result: number, aux: number): this {
     const state = this.#state;
@@ -660,7 +637,7 @@ export class RegionEmitter extends Emitter {
     this.f.get(aux).set(state.registers[FLAGS + 1] as number);
     return this;
   }
-  #defer(kind: PendingFlags["kind"], a: number, b: number, result: number, size: Size): boolean {
+  #defer(kind: OperationFlags["kind"], a: number, b: number, result: number, size: Size): boolean {
     if (this.f.depth > this.#depth) return false;
     this.#markFlagsSet();
     const plain = this.form.operation !== "adc" && this.form.operation !== "sbb";
@@ -696,29 +673,40 @@ export class RegionEmitter extends Emitter {
     }
     return this.#field(L.RECORD.IMMEDIATE);
   }
+  /** Pending flags of an operation; what is deferred is computed. */
+  #readFlags(): OperationFlags | undefined {
+    const { pending, flags, seen } = this.#state;
+    seen.flagsRead = true;
+    this.#state.used |= ALL_FLAGS;
+    if (pending?.kind !== "deferred") return pending;
+    flags.settle();
+    return undefined;
+  }
   protected override pushResult(): void {
-    this.#state.seen.flagsRead = true;
-    const { pending, registers } = this.#state;
-    if (pending !== undefined) this.#state.pushPendingResult(pending);
-    else {
-      this.#state.used |= ALL_FLAGS;
-      this.f.get(registers[FLAGS] as number);
-    }
+    const pending = this.#readFlags();
+    if (pending !== undefined) pushResult(this.f, pending);
+    else this.f.get(this.#state.registers[FLAGS] as number);
   }
   protected override pushAux(): void {
-    this.#state.seen.flagsRead = true;
-    const { pending, registers } = this.#state;
-    if (pending !== undefined) this.#pendingAux(pending);
-    else {
-      this.#state.used |= ALL_FLAGS;
-      this.f.get(registers[FLAGS + 1] as number);
-    }
+    const pending = this.#readFlags();
+    if (pending !== undefined) pushAux(this.f, pending, this.#local);
+    else this.f.get(this.#state.registers[FLAGS + 1] as number);
   }
   override carry(): this {
-    const { pending } = this.#state;
+    const { pending, seen, flags } = this.#state;
     const { f } = this;
-    if (pending === undefined) return super.carry();
-    this.#state.seen.flagsRead = true;
+    const { flagsRead } = seen;
+    seen.carryRead = true;
+    if (pending === undefined) {
+      super.carry();
+      seen.flagsRead = flagsRead;
+      return this;
+    }
+    if (pending.kind === "deferred") {
+      if (!pending.carry) return super.carry();
+      flags.pushCarry();
+      return this;
+    }
     const { kind, a, b, result, size, plain } = pending;
     if (kind === "logic") f.i32(0);
     else if (kind === "shift" || kind === "step") f.get(a);
@@ -730,26 +718,25 @@ export class RegionEmitter extends Emitter {
     return this;
   }
   override condition(code: Condition): this {
-    const { pending } = this.#state;
     const { f } = this;
+    const pending = this.#readFlags();
     if (pending === undefined) return super.condition(code);
-    this.#state.seen.flagsRead = true;
     const { kind, a, b, size, plain } = pending;
     const negate = (code & 1) !== 0;
     const even = code >> 1;
     if (even === 2) {
-      this.#state.pushPendingResult(pending);
+      pushResult(f, pending);
       if (negate) f.i32(0).ne();
       else f.eqz();
       return this;
     }
     if (even === 4 || (kind === "logic" && even === 6)) {
-      this.#state.pushPendingResult(pending);
+      pushResult(f, pending);
       f.i32(0).op(negate ? "i32.ge_s" : "i32.lt_s");
       return this;
     }
     if (kind === "logic" && even === 7) {
-      this.#state.pushPendingResult(pending);
+      pushResult(f, pending);
       f.i32(0).op(negate ? "i32.gt_s" : "i32.le_s");
       return this;
     }

@@ -3,8 +3,8 @@
  * memory, flags that have not been computed, guards that hold, windows.
  * @module
  */
-import type { Size } from "../execute/form.ts";
 import { I32, type WasmFunction } from "../execute/wasm.ts";
+import { FlagLocals, type PendingFlags, pendingLocals } from "./flags.ts";
 import { FpuLocals, REGISTERS } from "./fpu_locals.ts";
 import { Leaving } from "./leave.ts";
 import type { RegionCounters } from "./statistics.ts";
@@ -13,19 +13,9 @@ import { Windows } from "./windows.ts";
 /** Registers by number: 0–7 general, then the two words of lazy flags. */
 export const FLAGS = 8;
 
-/** Operation whose flags have not been computed. Locals hold the operands. */
-export interface PendingFlags {
-  /**
-   * "shift": the operands are CF and OF as 0 or 1; "step": CF, and 0 for INC, −1 for DEC. Both by what the semantics have
-   * computed, as these depend on a count or on earlier flags.
-   */
-  readonly kind: "add" | "sub" | "logic" | "shift" | "step";
-  readonly a: number;
-  readonly b: number;
-  readonly result: number;
-  readonly size: Size;
-  /** The result is that of the two operands alone: no carry came in, so comparing them tells. */
-  readonly plain: boolean;
+interface Taken {
+  readonly type: number;
+  readonly local: number;
 }
 
 /** What emission of a region shares between its instructions. */
@@ -38,6 +28,8 @@ export class RegionState {
   /** Addresses of the TLB tables; they change only while other code runs. */
   readonly readTable: number;
   readonly writeTable: number;
+  /** Flags that are deferred. */
+  readonly flags: FlagLocals;
   /** The exit. */
   readonly leaving: Leaving;
   /** What the node that is emitted knows about addresses. */
@@ -59,19 +51,25 @@ export class RegionState {
   /** Facts about the instruction that is being emitted, for the analysis of flags. */
   readonly seen: {
     bails: boolean;
+    /** Flags are read; `carryRead`: CF alone is. */
     flagsRead: boolean;
+    carryRead: boolean;
+    /** Registers and flags go to memory. */
+    spills: boolean;
     flagsSet: boolean;
     flagsSetUnderCondition: boolean;
     written: number;
   } = {
     bails: false,
     flagsRead: false,
+    carryRead: false,
+    spills: false,
     flagsSet: false,
     flagsSetUnderCondition: false,
     written: 0,
   };
   readonly #free = new Map<number, number[]>();
-  #taken: { type: number; local: number }[] = [];
+  #taken: Taken[] = [];
 
   constructor(f: WasmFunction, counters?: RegionCounters) {
     this.f = f;
@@ -81,15 +79,12 @@ export class RegionState {
     this.readTable = f.local();
     this.writeTable = f.local();
     this.fpu = new FpuLocals(f, this.registers);
+    this.flags = new FlagLocals(
+      f,
+      this.registers[FLAGS] as number,
+      this.registers[FLAGS + 1] as number,
+    );
     this.leaving = new Leaving(f);
-  }
-
-  /** Pushes the sign-extended result of an operation. */
-  pushPendingResult({ result, size }: PendingFlags): void {
-    const { f } = this;
-    f.get(result);
-    if (size === 1) f.op("i32.extend8_s");
-    else if (size === 2) f.op("i32.extend16_s");
   }
 
   /** A local for a window, until the node's emission has ended. */
@@ -116,40 +111,41 @@ export class RegionState {
   }
   /** Ends an instruction: its locals are free again, but for those that pending flags need. */
   release(): void {
-    const { pending } = this;
-    const kept: { type: number; local: number }[] = [];
+    const needed = pendingLocals(this.pending);
+    const kept: Taken[] = [];
     for (const one of this.#taken) {
-      const { local, type } = one;
-      const needed = pending !== undefined &&
-        (local === pending.a || local === pending.b || local === pending.result);
-      if (needed) kept.push(one);
-      else {
-        const list = this.#free.get(type);
-        if (list === undefined) this.#free.set(type, [local]);
-        else list.push(local);
-      }
+      if (needed.includes(one.local)) kept.push(one);
+      else this.#give(one);
     }
     this.#taken = kept;
   }
-  /** Makes flags wait again that did before another way was emitted: on that way their locals became free. */
-  waitAgain(pending: PendingFlags | undefined): void {
-    this.pending = pending;
-    if (pending === undefined) return;
-    for (const local of new Set([pending.a, pending.b, pending.result])) {
-      for (const list of this.#free.values()) {
-        const at = list.indexOf(local);
-        if (at >= 0) list.splice(at, 1);
-      }
-      if (!this.#taken.some((one) => one.local === local)) {
-        this.#taken.push({ type: I32, local });
-      }
+  #give(one: Taken): void {
+    const list = this.#free.get(one.type);
+    if (list === undefined) this.#free.set(one.type, [one.local]);
+    else list.push(one.local);
+  }
+  /** Emits code that another way leads to: the locals of this one are what they were then, and its flags pending. */
+  elsewhere(emit: () => void): void {
+    const { pending, dirty, guarded } = this;
+    const taken = this.#taken;
+    this.#taken = [...taken];
+    emit();
+    for (const one of this.#taken) if (!taken.includes(one)) this.#give(one);
+    for (const one of taken) {
+      const list = this.#free.get(one.type);
+      const at = list?.indexOf(one.local) ?? -1;
+      if (at >= 0) list?.splice(at, 1);
     }
+    this.#taken = taken;
+    [this.pending, this.dirty, this.guarded] = [pending, dirty, guarded];
   }
   /** Begins an instruction. */
   begin(): void {
     const { seen } = this;
     seen.bails =
       seen.flagsRead =
+      seen.carryRead =
+      seen.spills =
       seen.flagsSet =
       seen.flagsSetUnderCondition =
         false;
