@@ -85,6 +85,27 @@ export class FlagsEmitter extends OperandEmitter {
     f.get(carry).i32(31).shl().get(carry).get(overflow).xor().i32(30).shl().or().set(aux);
     return this.setFlags(result, aux);
   }
+  /** Flags of a shift, `value` (sign-extended for SAR) by `count`, 1…31: CF is the last bit that went out. */
+  flagsOfShift(
+    operation: "shl" | "shr" | "sar",
+    value: number,
+    count: number,
+    result: number,
+    size: Size,
+  ): this {
+    const f = this.f;
+    const top = 8 * size - 1;
+    const [carry, overflow] = [this.local(), this.local()];
+    f.get(value).get(count).i32(1).sub();
+    if (operation === "shl") f.shl().i32(top);
+    else f.shrS().i32(0);
+    f.shrU().i32(1).and().set(carry);
+    if (operation === "sar") f.i32(0);
+    else f.get(operation === "shr" ? value : result).i32(top).shrU().i32(1).and();
+    if (operation === "shl") f.get(carry).xor();
+    f.set(overflow);
+    return this.flagsShift(result, size, carry, overflow);
+  }
   /** Flags of `result`, a value and one (or minus one) more; CF stays, and is in the local `carry` as 0 or 1. */
   flagsStep(by: 1 | -1, carry: number, result: number, size: Size): this {
     const f = this.f;

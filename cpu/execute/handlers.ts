@@ -35,6 +35,7 @@ import {
 } from "./emit.ts";
 import { NO_FORM } from "./form.ts";
 import { codeStores } from "./code_stores.ts";
+import { settleFlags } from "./deferred_flags.ts";
 import { Runtime } from "./runtime.ts";
 import { stringRuns } from "./string_runs.ts";
 import { shortRuns } from "./string_short.ts";
@@ -466,6 +467,7 @@ function regionRuntime(runtime: Runtime): Record<string, number> {
     follow,
     jump,
     ready: runtime.ready(),
+    settleFlags: settleFlags(runtime),
     ...stringRuns(runtime),
     ...shortRuns(runtime),
     ...codeStores(runtime),

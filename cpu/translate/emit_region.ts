@@ -178,6 +178,7 @@ class RegionWriter {
     this.#state.dirty = 0;
     this.#state.pending = undefined;
     this.#state.guarded = 0;
+    this.#state.lowBytes = 0;
     this.#state.windows.forget();
   }
 
@@ -197,7 +198,7 @@ class RegionWriter {
       state.windows = new Windows();
       for (const record of this.#records(node)) {
         state.begin();
-        state.guarded = 0;
+        state.guarded = state.lowBytes = 0;
         this.#instruction(node, record, edges);
         const seen = { ...state.seen };
         state.release();
@@ -340,7 +341,7 @@ class RegionWriter {
     if (this.#defers(node)) state.pending = { kind: "deferred", carry: need === NEED.CARRY };
     else if (entered === undefined) state.pending = undefined;
     // What one way led here with still holds.
-    if (node.isLoop || node.forward !== 1) state.guarded = 0;
+    if (node.isLoop || node.forward !== 1) state.guarded = state.lowBytes = 0;
     const edges = this.#edges(node);
     const { facts, windows } = this.#facts.get(node) as NodeFacts;
     let index = 0;

@@ -4,20 +4,24 @@
  * An operation that sets flags leaves them pending: the emission knows the locals with its operands and its result.
  * Where ways join, or the region leaves, what is pending differs from way to way; then operands, result and a number
  * for the operation go into locals of their own, so that the flags are deferred, and computed at the exit that all
- * ways share, or by {@link FlagLocals.settle}. Locals with a number of 0 mean that flags are in the two words of
- * state/layout.ts, lazy flags.
+ * ways share, or by {@link FlagLocals.settle}. The number 0 means that flags are in the two words of state/layout.ts, lazy flags.
  * @module
  */
 import type { Size } from "../execute/form.ts";
-import { I32, type WasmFunction } from "../execute/wasm.ts";
+import {
+  FLAG_OPERATION,
+  FLAG_SIZE_AT,
+  type FlagOperation,
+  settleFlags,
+} from "../execute/deferred_flags.ts";
+import type { Runtime } from "../execute/runtime.ts";
+import type { WasmFunction } from "../execute/wasm.ts";
+import * as L from "../state/layout.ts";
 
 /** Operation whose flags have not been computed. Locals hold the operands. */
 export interface OperationFlags {
-  /**
-   * "shift": the operands are CF and OF as 0 or 1; "step": CF, and 0 for INC, −1 for DEC. Both by what the semantics have
-   * computed, as these depend on a count or on earlier flags.
-   */
-  readonly kind: "add" | "sub" | "logic" | "shift" | "step";
+  /** With operands as `FLAG_OPERATION` says. */
+  readonly kind: FlagOperation;
   readonly a: number;
   readonly b: number;
   readonly result: number;
@@ -31,10 +35,6 @@ export interface DeferredFlags {
   readonly carry: boolean;
 }
 export type PendingFlags = OperationFlags | DeferredFlags;
-
-/** The numbers of operations; the shift of their results to 32 bits is above. */
-const KINDS = { add: 1, sub: 2, shift: 4, step: 8, logic: 16 } as const;
-const SHIFT_AT = 8;
 
 /** What the code of one instruction or node needs to know of flags when it is entered. */
 export const NEED = {
@@ -69,6 +69,17 @@ export function pushAux(f: WasmFunction, pending: OperationFlags, local: () => n
     f.get(a).i32(31).shl().get(a).get(b).xor().i32(30).shl().or();
     return;
   }
+  if (isShift(kind)) {
+    const [carry, top] = [local(), 8 * size - 1];
+    pushCarry(f, pending);
+    f.tee(carry).i32(31).shl();
+    // CF and OF together: OF of SHL is the result's sign and CF, that of SHR the value's sign, that of SAR 0.
+    if (kind !== "sar") f.get(kind === "shr" ? a : result).i32(top).shrU().i32(1).and();
+    if (kind !== "shl") f.get(carry);
+    if (kind === "shr") f.xor();
+    f.i32(30).shl().or();
+    return;
+  }
   if (kind === "step") {
     const turned = local();
     pushResult(f, pending);
@@ -92,6 +103,17 @@ export function pushAux(f: WasmFunction, pending: OperationFlags, local: () => n
   f.get(carries).i32(8).and().or();
 }
 
+/** Pushes CF of a shift by a count that is not 0. */
+export function pushCarry(f: WasmFunction, { kind, a, b, size }: OperationFlags): void {
+  f.get(a).get(b).i32(1).sub();
+  if (kind === "shl") f.shl().i32(8 * size - 1).shrU();
+  else f.shrS();
+  f.i32(1).and();
+}
+export function isShift(kind: FlagOperation): boolean {
+  return kind === "shl" || kind === "shr" || kind === "sar";
+}
+
 /** The locals of deferred flags. */
 export class FlagLocals {
   readonly #f: WasmFunction;
@@ -100,7 +122,6 @@ export class FlagLocals {
   readonly #kind: number;
   readonly #operands: readonly [number, number, number];
   readonly #carry: number;
-  readonly #carries: number;
   /** Some code is entered with deferred flags. */
   defers = false;
 
@@ -108,7 +129,7 @@ export class FlagLocals {
   constructor(f: WasmFunction, result: number, aux: number) {
     this.#f = f;
     [this.#result, this.#aux] = [result, aux];
-    [this.#kind, this.#carry, this.#carries] = [f.local(), f.local(), f.local()];
+    [this.#kind, this.#carry] = [f.local(), f.local()];
     this.#operands = [f.local(), f.local(), f.local()];
   }
 
@@ -121,7 +142,7 @@ export class FlagLocals {
       const { kind, a, b, result, size } = pending;
       if (kind !== "logic") f.get(a).set(this.#operands[0]).get(b).set(this.#operands[1]);
       f.get(result).set(this.#operands[2]);
-      f.i32(KINDS[kind] | (32 - 8 * size) << SHIFT_AT).set(this.#kind);
+      f.i32(FLAG_OPERATION[kind] | (32 - 8 * size) << FLAG_SIZE_AT).set(this.#kind);
     }
   }
   /** Keeps CF, which is on the stack, on its own. */
@@ -133,42 +154,28 @@ export class FlagLocals {
   }
 
   /** Computes deferred flags, if they are, into the two words. */
-  settle(): void {
+  settle(runtime: Runtime): void {
     const f = this.#f;
-    const [a, b, r] = this.#operands;
-    const [result, aux] = [this.#result, this.#aux];
-    const shift = (): void => void f.get(this.#kind).i32(SHIFT_AT).shrU();
     f.get(this.#kind).if(undefined, false);
-    f.get(r);
-    shift();
-    f.shl();
-    shift();
-    f.shrS().set(result);
-    f.get(this.#kind).i32(KINDS.shift | KINDS.step).and().if();
-    f.get(a).i32(31).shl();
-    f.get(this.#kind).i32(KINDS.shift).and().if(I32);
-    f.get(a).get(b).xor().i32(30).shl();
+    this.#call(runtime);
+    f.loadAt(L.FLAGS_RESULT).set(this.#result).loadAt(L.FLAGS_AUX).set(this.#aux);
+    f.i32(0).set(this.#kind).end();
+  }
+  /** Puts flags that may be deferred into memory. */
+  store(runtime: Runtime): void {
+    const f = this.#f;
+    f.get(this.#kind).if();
+    this.#call(runtime);
     f.else();
-    f.get(result).get(b).xor().tee(this.#carries).i32(0x80000000 | 0);
-    shift();
-    f.shrS().eq().get(a).xor().i32(30).shl();
-    f.get(this.#carries).i32(15).and().eqz().i32(3).shl().or();
-    f.end().or().set(aux);
-    f.else();
-    f.get(this.#kind).i32(KINDS.logic).and().if();
-    f.i32(0).set(aux);
-    f.else();
-    f.get(this.#kind).i32(KINDS.add).and().if();
-    f.get(a).get(b).and().get(a).get(b).or().get(r).i32(-1).xor().and().or().set(this.#carries);
-    f.else();
-    f.get(a).i32(-1).xor().get(b).and();
-    f.get(a).get(b).xor().i32(-1).xor().get(r).and().or().set(this.#carries);
+    f.i32(0).get(this.#result).store(L.FLAGS_RESULT).i32(0).get(this.#aux).store(L.FLAGS_AUX);
     f.end();
-    f.get(this.#carries);
-    shift();
-    f.shl().i32(0xc0000000 | 0).and().get(this.#carries).i32(8).and().or().set(aux);
-    f.end().end();
-    f.i32(0).set(this.#kind);
-    f.end();
+  }
+  #call(runtime: Runtime): void {
+    const f = this.#f;
+    f.get(this.#kind);
+    for (const operand of this.#operands) f.get(operand);
+    f.call(settleFlags(runtime));
+    // It does nothing but compute.
+    f.calls--;
   }
 }

@@ -80,13 +80,11 @@ export class Leaving {
     const f = this.#f;
     const regionType = runtime.handlerType;
     const { registers, budget } = state;
-    const [result, aux] = [registers[FLAGS] as number, registers[FLAGS + 1] as number];
     f.end();
-    state.flags.settle();
     for (const [i, register] of registers.entries()) {
       if (i < FLAGS && used & (1 << i)) f.i32(0).get(register).store(L.GPR + 4 * i);
     }
-    f.i32(0).get(result).store(L.FLAGS_RESULT).i32(0).get(aux).store(L.FLAGS_AUX);
+    state.flags.store(runtime);
     f.i32(0).get(budget).store(L.BUDGET);
     state.fpu.spill(runtime, used);
     const { depth } = f;

@@ -18,7 +18,7 @@ import * as L from "../state/layout.ts";
 import { FPU_PENDING, FPU_POINTERS, FPU_WORDS, registerIndex } from "./fpu_locals.ts";
 import type { Window } from "./windows.ts";
 import { goOnAt, WAY, type Way } from "./leave.ts";
-import { type OperationFlags, pushAux, pushResult } from "./flags.ts";
+import { isShift, type OperationFlags, pushAux, pushCarry, pushResult } from "./flags.ts";
 import { FLAGS, type RegionState } from "./region_state.ts";
 
 const ALL_FLAGS = 0x300;
@@ -98,7 +98,7 @@ export class RegionEmitter extends Emitter {
       if (dirty & (1 << i)) f.i32(0).get(registers[i] as number).store(L.GPR + 4 * i);
     }
     this.#state.seen.spills = true;
-    if (pending?.kind === "deferred") this.#state.flags.settle();
+    if (pending?.kind === "deferred") this.#state.flags.settle(this.runtime);
     if (pending !== undefined && pending.kind !== "deferred") {
       f.i32(0);
       pushResult(f, pending);
@@ -294,6 +294,10 @@ export class RegionEmitter extends Emitter {
     if (index < 0) return super.register(offset, size);
     this.#state.used |= 1 << index;
     const { f } = this;
+    if (size === 1 && (offset & 3) === 0 && this.#state.lowBytes & (1 << index)) {
+      f.get(this.#state.lowByte(index));
+      return this;
+    }
     f.get(this.#state.registers[index] as number);
     if (offset & 3) f.i32(8).shrU();
     return this.zeroExtend(size);
@@ -306,14 +310,19 @@ export class RegionEmitter extends Emitter {
     this.#state.used |= 1 << index;
     this.#state.dirty |= 1 << index;
     this.#state.seen.written |= 1 << index;
+    const shift = offset & 3 ? 8 : 0;
+    if (shift === 0) this.#state.lowBytes &= ~(1 << index);
     if (size === 4) {
       f.get(value).set(register);
       return this;
     }
-    const shift = offset & 3 ? 8 : 0;
     const mask = size === 1 ? 0xff : 0xffff;
     f.get(register).i32(~(mask << shift)).and().get(value).i32(mask).and();
     if (shift !== 0) f.i32(shift).shl();
+    else if (size === 1 && f.depth === this.#depth) {
+      f.tee(this.#state.lowByte(index));
+      this.#state.lowBytes |= 1 << index;
+    }
     f.or().set(register);
     return this;
   }
@@ -519,7 +528,7 @@ export class RegionEmitter extends Emitter {
     f.tee(addend).i32(L.TLB_DIRECT).and().brIf(1, true).end();
     this.#slowAddend(linear, size, write, addend, value);
     f.get(addend).i32(L.TLB_DIRECT).add().set(addend);
-    f.end().get(linear).get(addend).add().i32(L.TLB_DIRECT).sub();
+    f.end().get(linear).get(addend).add().i32(-L.TLB_DIRECT).add();
   }
   /** Pushes the TLB's word of the page at a linear address in a local. */
   #tlbWord(linear: number, write: boolean): void {
@@ -605,7 +614,7 @@ export class RegionEmitter extends Emitter {
     const state = this.#state;
     const { pending, registers } = state;
     if (pending === undefined) return this;
-    if (pending.kind === "deferred") state.flags.settle();
+    if (pending.kind === "deferred") state.flags.settle(this.runtime);
     else {
       pushResult(this.f, pending);
       this.f.set(registers[FLAGS] as number);
@@ -660,6 +669,17 @@ export class RegionEmitter extends Emitter {
       ? this
       : super.flagsShift(value, size, carry, overflow);
   }
+  override flagsOfShift(
+    operation: "shl" | "shr" | "sar",
+    value: number,
+    count: number,
+    result: number,
+    size: Size,
+  ): this {
+    return this.#defer(operation, value, count, result, size)
+      ? this
+      : super.flagsOfShift(operation, value, count, result, size);
+  }
   override flagsStep(by: 1 | -1, carry: number, result: number, size: Size): this {
     const turn = this.local();
     this.f.i32(by === 1 ? 0 : -1).set(turn);
@@ -679,7 +699,7 @@ export class RegionEmitter extends Emitter {
     seen.flagsRead = true;
     this.#state.used |= ALL_FLAGS;
     if (pending?.kind !== "deferred") return pending;
-    flags.settle();
+    flags.settle(this.runtime);
     return undefined;
   }
   protected override pushResult(): void {
@@ -710,6 +730,7 @@ export class RegionEmitter extends Emitter {
     const { kind, a, b, result, size, plain } = pending;
     if (kind === "logic") f.i32(0);
     else if (kind === "shift" || kind === "step") f.get(a);
+    else if (isShift(kind)) pushCarry(f, pending);
     else if (kind === "sub" && plain) f.get(a).get(b).ltU();
     else if (kind === "add" && plain) {
       f.get(result);

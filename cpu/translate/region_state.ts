@@ -3,7 +3,7 @@
  * memory, flags that have not been computed, guards that hold, windows.
  * @module
  */
-import { I32, type WasmFunction } from "../execute/wasm.ts";
+import type { WasmFunction } from "../execute/wasm.ts";
 import { FlagLocals, type PendingFlags, pendingLocals } from "./flags.ts";
 import { FpuLocals, REGISTERS } from "./fpu_locals.ts";
 import { Leaving } from "./leave.ts";
@@ -46,6 +46,9 @@ export class RegionState {
   used = 0;
   /** The x87 in locals. */
   readonly fpu: FpuLocals;
+  /** Registers whose low byte is also in a local of {@link lowByte}, as bits. */
+  lowBytes = 0;
+  readonly #lowBytes: (number | undefined)[] = [];
   /** Guards that hold here, as bits. */
   guarded = 0;
   /** Facts about the instruction that is being emitted, for the analysis of flags. */
@@ -103,6 +106,11 @@ export class RegionState {
     [this.windows, this.#madeWindows] = [outer, made];
   }
 
+  /** The local for the low byte of a register, by number. */
+  lowByte(index: number): number {
+    return this.#lowBytes[index] ??= this.f.local();
+  }
+
   /** A local for the present instruction. */
   take(type: number): number {
     const local = this.#free.get(type)?.pop() ?? this.f.local(type);
@@ -126,7 +134,7 @@ export class RegionState {
   }
   /** Emits code that another way leads to: the locals of this one are what they were then, and its flags pending. */
   elsewhere(emit: () => void): void {
-    const { pending, dirty, guarded } = this;
+    const { pending, dirty, guarded, lowBytes } = this;
     const taken = this.#taken;
     this.#taken = [...taken];
     emit();
@@ -137,7 +145,7 @@ export class RegionState {
       if (at >= 0) list?.splice(at, 1);
     }
     this.#taken = taken;
-    [this.pending, this.dirty, this.guarded] = [pending, dirty, guarded];
+    Object.assign(this, { pending, dirty, guarded, lowBytes });
   }
   /** Begins an instruction. */
   begin(): void {

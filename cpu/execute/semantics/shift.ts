@@ -41,27 +41,15 @@ function shift(operation: "shl" | "shr" | "sar"): Semantics {
   return counted((x, value, count) => {
     const { f } = x;
     const size = x.size(0);
-    const top = 8 * size - 1;
-    const [result, carry, overflow] = [x.local(), x.local(), x.local()];
-    if (operation === "shl") {
-      f.get(value).get(count).shl().set(result);
-      f.get(value).get(count).i32(1).sub().shl().i32(top).shrU().i32(1).and().set(carry);
-      bit(x, result, top);
-      f.get(carry).xor().set(overflow);
-    } else {
-      if (operation === "sar") {
-        f.get(value);
-        x.signExtend(size);
-        f.set(value);
-      }
-      const by = operation === "sar" ? "i32.shr_s" : "i32.shr_u";
-      f.get(value).get(count).op(by).set(result);
-      f.get(value).get(count).i32(1).sub().op(by).i32(1).and().set(carry);
-      if (operation === "shr") bit(x, value, top);
-      else f.i32(0);
-      f.set(overflow);
+    const result = x.local();
+    if (operation === "sar") {
+      f.get(value);
+      x.signExtend(size);
+      f.set(value);
     }
-    x.modifyWrite(0, result).flagsShift(result, size, carry, overflow);
+    const by = { shl: "i32.shl", shr: "i32.shr_u", sar: "i32.shr_s" } as const;
+    f.get(value).get(count).op(by[operation]).set(result);
+    x.modifyWrite(0, result).flagsOfShift(operation, value, count, result, size);
   });
 }
 
