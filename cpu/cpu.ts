@@ -152,6 +152,7 @@ export class Cpu {
   /** A20M# pin: shut, bit 20 of physical addresses is 0. */
   setA20(open: boolean): void {
     this.#core.memory.setA20(open);
+    this.#core.stateSet();
   }
   /** NMI pin, one edge. */
   nmi(): void {
@@ -200,6 +201,7 @@ export class Cpu {
     core.codeMappingChanged();
     core.updateMode();
     this.#engine.reset();
+    core.jumped();
     this.hooks.notifyReset();
   }
 
@@ -240,6 +242,7 @@ export class Cpu {
     core.memory.flush();
     core.codeMappingChanged();
     core.updateMode();
+    core.jumped();
   }
 
   /** Retired instructions since power-on, exact even inside a port or memory access. < 2^53. */

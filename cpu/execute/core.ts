@@ -41,6 +41,10 @@ export interface CodeCache {
   flush(): void;
   /** Makes the running stretch end after the instruction that is executing. */
   stopAfterInstruction(): void;
+  /** Flags, segments or mode were set from outside, by a plugin's callback perhaps. */
+  stateSet(): void;
+  /** EIP was. */
+  jumped(): void;
   /** Instructions retired since power-on, exact also inside an instruction. */
   instructions(): number;
 }
@@ -369,5 +373,16 @@ export class Core {
   }
   get instructions(): number {
     return this.code.instructions();
+  }
+
+  // ---- what is set from outside -----------------------------------------------------------------
+
+  /** Flags, segments or mode were set by the machine or a plugin: looks at them before the next instruction. */
+  stateSet(): void {
+    this.code.stateSet();
+  }
+  /** EIP was. */
+  jumped(): void {
+    this.code.jumped();
   }
 }

@@ -25,8 +25,9 @@ import { Blocks } from "./blocks.ts";
 import { DR6 } from "./breakpoints.ts";
 import { CodeFinder } from "./code_finder.ts";
 import type { CodeCache, Core } from "./core.ts";
-import { type Handlers, SPECIAL } from "./handlers.ts";
+import type { Handlers } from "./handlers.ts";
 import type { RuntimeImports } from "./runtime.ts";
+import { Stops } from "./stops.ts";
 import { BlockTranslator } from "./translate_block.ts";
 
 /** Why `run` returned. */
@@ -99,10 +100,7 @@ export class Engine implements CodeCache {
   readonly #environment: WebAssembly.ModuleImports;
   readonly #enter: (block: number) => void;
   readonly #resume: (record: number) => void;
-  /** Patched records: address and original handler. */
-  readonly #patches: number[] = [];
-  /** Budget taken away by `stopAfterInstruction`, to be given back. */
-  #stolen = 0;
+  readonly #stops: Stops;
   #retired = 0;
   /** Instructions at the last fault. */
   #lastFault = -1;
@@ -139,6 +137,7 @@ export class Engine implements CodeCache {
   ) {
     this.#core = core;
     this.blocks = new Blocks(core);
+    this.#stops = new Stops(core);
     const { decoder, handlers } = options;
     this.translator = new BlockTranslator(core, decoder, handlers, (group) => {
       this.#addGroup(handlers, group);
@@ -312,7 +311,7 @@ export class Engine implements CodeCache {
     const { i32, u8 } = this.#core;
     const current = i32[L.CURRENT >> 2] as number;
     const done = (i32[L.BUDGET_START >> 2] as number) - (i32[L.BUDGET >> 2] as number) -
-      this.#stolen;
+      this.#stops.stolen;
     return this.#retired + done -
       (current === 0 ? 0 : u8[current + L.RECORD.REMAINING] as number);
   }
@@ -321,6 +320,8 @@ export class Engine implements CodeCache {
   eip(): number {
     const { i32 } = this.#core;
     const current = i32[L.CURRENT >> 2] as number;
+    const { jump } = this.#stops;
+    if (jump !== undefined) return jump;
     return i32[(current === 0 ? L.EIP : current + L.RECORD.EIP) >> 2] as number;
   }
 
@@ -331,7 +332,7 @@ export class Engine implements CodeCache {
   }
   written(physical: number, length: number): void {
     // The running block may be among them: then it ends after this instruction.
-    if (this.blocks.written(physical, length)) this.stopAfterInstruction();
+    if (this.blocks.written(physical, length)) this.#stopBeforeInstruction();
   }
   /** Drops all decoded code before the next instruction. */
   flush(): void {
@@ -342,37 +343,19 @@ export class Engine implements CodeCache {
   }
 
   stopAfterInstruction(): void {
-    const { i32, u8 } = this.#core;
-    const current = i32[L.CURRENT >> 2] as number;
-    if (!this.#running || current === 0) return;
-    i32[L.STOP_REQUESTED >> 2] = 1;
-    let record = current + L.RECORD_BYTES;
-    if (!isBefore(i32[current >> 2] as number)) {
-      const left = (u8[current + L.RECORD.REMAINING] as number) - 1;
-      // Budget 0: the block's end cannot enter another block.
-      this.#stolen += i32[L.BUDGET >> 2] as number;
-      i32[L.BUDGET >> 2] = 0;
-      if (left === 0) return;
-      while (u8[record + L.RECORD.REMAINING] !== left) record += L.RECORD_BYTES;
-    }
-    this.#patch(record);
+    if (this.#running && this.#core.i32[L.CURRENT >> 2] !== 0) this.#stops.after();
   }
-  #patch(record: number): void {
-    const { i32 } = this.#core;
-    i32[L.STOP_REQUESTED >> 2] = 1;
-    if (i32[record >> 2] === SPECIAL.STOP) return;
-    this.#patches.push(record, i32[record >> 2] as number);
-    i32[record >> 2] = SPECIAL.STOP;
+  /** The same, but before the instruction that a callback is before. */
+  #stopBeforeInstruction(): void {
+    if (this.#running && this.#core.i32[L.CURRENT >> 2] !== 0) this.#stops.before();
   }
-  #restore(): void {
-    const { i32 } = this.#core;
-    while (this.#patches.length > 0) {
-      const handler = this.#patches.pop() as number;
-      i32[(this.#patches.pop() as number) >> 2] = handler;
-    }
-    i32[L.BUDGET >> 2] = (i32[L.BUDGET >> 2] as number) + this.#stolen;
-    this.#stolen = 0;
-    i32[L.STOP_REQUESTED >> 2] = 0;
+  /** Flags, segments or mode were set from outside: looks at them before the next instruction. */
+  stateSet(): void {
+    this.#stopBeforeInstruction();
+  }
+  /** EIP was set from outside. */
+  jumped(): void {
+    if (this.#running) this.#stops.jumped();
   }
 
   // ---- events -----------------------------------------------------------------------------------
@@ -395,9 +378,8 @@ export class Engine implements CodeCache {
     const pending = (this.#interruptLine ? L.EVENT.INTERRUPT : 0) | (other ? L.EVENT.OTHER : 0);
     i32[L.EVENT_PENDING >> 2] = pending;
     if (pending === 0 || !this.#running) return;
-    if (other || (i32[L.EFLAGS >> 2] as number) & IF) {
-      this.stopAfterInstruction();
-    }
+    if (this.#stopRequested) this.#stopBeforeInstruction();
+    else if (other || (i32[L.EFLAGS >> 2] as number) & IF) this.stopAfterInstruction();
   }
   /** Forgets pending events and decoded code: RESET. */
   reset(): void {
@@ -450,6 +432,8 @@ export class Engine implements CodeCache {
     if (this.#codeTranslator?.work() === false) this.#flushBlocks();
   }
   #flushBlocks(): void {
+    // Another instruction may come to have the same record.
+    if (this.#tracedRecord !== 0) this.#setTracing(0);
     this.blocks.flush();
     this.#codeTranslator?.flushed();
     this.#callbacks.length = 0;
@@ -479,6 +463,8 @@ export class Engine implements CodeCache {
         if (debug.pending !== 0 && (i32[L.INTERRUPT_SHADOW >> 2] as number) < 2) this.#debugTrap();
         const reason = this.#boundary();
         if (reason !== undefined) return reason;
+        // A callback at the boundary has changed what is hooked.
+        if (this.#flushRequested) continue;
         const shadow = i32[L.INTERRUPT_SHADOW >> 2] as number;
         if (debug.pending !== 0 && shadow < 2) continue;
         if (this.#retired >= end) return "limit";
@@ -490,7 +476,13 @@ export class Engine implements CodeCache {
         debug.inhibited = shadow >= 2;
         i32[L.INTERRUPT_SHADOW >> 2] = 0;
         const exact = step || until <= MAX_BUDGET;
+        const before = this.#retired;
         if (this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET), exact)) continue;
+        if (this.#stops.hasBegun && this.#retired === before) {
+          // No instruction has ended: what waits for that still does.
+          i32[L.INTERRUPT_SHADOW >> 2] = shadow;
+          continue;
+        }
         // RF holds until its instruction is done, a repeated one until its last element.
         if (flags & RF && !core.resumeFlagLoaded && i32[L.SUSPENDED >> 2] === 0) {
           i32[L.EFLAGS >> 2] = (i32[L.EFLAGS >> 2] as number) & ~RF;
@@ -526,6 +518,7 @@ export class Engine implements CodeCache {
       core.nmiBlocked = true;
       this.#attention();
       this.#wake();
+      this.#stops.forget();
       this.#resumeBehind();
       if (!core.events.interrupt(2)) core.shutdown = true;
     } else if (
@@ -533,6 +526,7 @@ export class Engine implements CodeCache {
       i32[L.INTERRUPT_SHADOW >> 2] === 0
     ) {
       this.#wake();
+      this.#stops.forget();
       this.#resumeBehind();
       const vector = core.bus.acknowledgeInterrupt();
       if (!core.events.interrupt(vector)) core.shutdown = true;
@@ -604,7 +598,9 @@ export class Engine implements CodeCache {
         dead = 0;
         const real = i32[(block + L.BLOCK.REAL) >> 2] as number;
         const counted = real === 0 ? block : real;
-        if ((i32[counted >> 2] as number) <= left) this.#enter(block);
+        const whole = (i32[counted >> 2] as number) <= left;
+        if (this.#stops.hasBegun && (whole || exact)) this.#enterBehind(counted, left);
+        else if (whole) this.#enter(block);
         else if (!exact) {
           i32[L.SUSPENDED >> 2] = suspended;
           break;
@@ -612,10 +608,12 @@ export class Engine implements CodeCache {
           statistics.partly++;
           this.#enterPartly(counted, left);
         }
-        if (i32[L.STOP_REQUESTED >> 2] !== 0) this.#restore();
+        if (i32[L.STOP_REQUESTED >> 2] !== 0) this.#stops.restore();
+        if (this.#tracedRecord !== 0) this.#setTracing(0);
         i32[L.CURRENT >> 2] = 0;
         const reason = i32[L.EXIT_REASON >> 2] as number;
         if (reason === L.EXIT.STOP) {
+          this.#stops.arrive();
           statistics.stopped++;
           i32[L.LINK_SLOT >> 2] = 0;
           break;
@@ -636,7 +634,8 @@ export class Engine implements CodeCache {
         if (this.#mustLook()) break;
       }
     } catch (error) {
-      if (i32[L.STOP_REQUESTED >> 2] !== 0) this.#restore();
+      if (i32[L.STOP_REQUESTED >> 2] !== 0) this.#stops.restore();
+      this.#stops.forget();
       if (error !== core.fault) {
         // A mistake of a callback: the state is that before the instruction.
         core.fault.trap = false;
@@ -691,6 +690,7 @@ export class Engine implements CodeCache {
   }
   #deliver(): void {
     const core = this.#core;
+    this.#stops.forget();
     // A handler that faults at its first instruction would stop time: each such fault counts as one.
     if (this.#retired === this.#lastFault) this.#retired++;
     this.#lastFault = this.#retired;
@@ -737,13 +737,21 @@ export class Engine implements CodeCache {
     const first = block + L.BLOCK_BYTES;
     let record = first;
     while (u8[record + L.RECORD.REMAINING] !== length - count) record += L.RECORD_BYTES;
-    this.#patch(record);
+    this.#stops.at(record);
     i32[L.BUDGET >> 2] = count - length;
     this.#resume(first);
   }
-}
-
-/** Hook records run before their instruction, so stopping "after" them is stopping at the next record. */
-function isBefore(handler: number): boolean {
-  return handler === SPECIAL.HOOK;
+  /** Runs a block, or its first `left` instructions, without what is before the first one: that has run. */
+  #enterBehind(block: number, left: number): void {
+    const { i32, u8 } = this.#core;
+    const length = i32[block >> 2] as number;
+    const first = this.#stops.takeUp(block);
+    if (length > left) {
+      let record = first;
+      while (u8[record + L.RECORD.REMAINING] !== length - left) record += L.RECORD_BYTES;
+      this.#stops.at(record);
+    }
+    i32[L.BUDGET >> 2] = left - length;
+    this.#resume(first);
+  }
 }

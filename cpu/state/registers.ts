@@ -22,6 +22,9 @@ export interface RegisterOwner {
   segmentAttributes(segment: number): number;
   updateMode(): void;
   codeMappingChanged(): void;
+  /** Flags, EIP or a segment were set. */
+  stateSet(): void;
+  jumped(): void;
 }
 
 /** Registers that a unit of the processor adds. */
@@ -168,7 +171,8 @@ export class Registers {
   }
 
   /**
-   * Sets a register at an instruction boundary. A segment register gets base selector × 16 in real and
+   * Sets a register at an instruction boundary, which a callback before an instruction is at: EIP makes it go on
+   * there instead. A segment register gets base selector × 16 in real and
    * virtual-8086 mode; in protected mode only the selector changes. Throws RangeError for an unknown name or
    * one that only the guest can change.
    */
@@ -185,11 +189,13 @@ export class Registers {
     const word = WORDS.get(name);
     if (word !== undefined && !READ_ONLY.has(name)) {
       i32[word >> 2] = value;
+      if (word === L.EIP) owner.jumped();
       return;
     }
     if (name === "eflags") {
       writeFlags(i32 as Int32Array, value);
       owner.updateMode();
+      owner.stateSet();
       return;
     }
     const segment = SEGMENTS.indexOf(name as (typeof SEGMENTS)[number]);
@@ -204,6 +210,7 @@ export class Registers {
         owner.segmentAttributes(segment),
       );
       owner.updateMode();
+      owner.stateSet();
     } else i32[L.segmentOffset(segment) >> 2] = value & 0xffff;
   }
   /** The bytes, if they are those of a number. */

@@ -80,6 +80,8 @@ export class TestSystem {
       },
       flush: () => {},
       stopAfterInstruction: () => {},
+      stateSet: () => {},
+      jumped: () => {},
       instructions: () => 1000,
     };
     this.memory = createMemoryUnit(core);

@@ -611,6 +611,12 @@ class RegionWriter {
         f.memory("i64.store");
         return;
       }
+      case SPECIAL.HOOK:
+        state.seen.bails = true;
+        x.spill();
+        f.i32(0).i32(record).store(L.CURRENT).i32(record).call(this.#module.runtime.hook);
+        this.#goOnBehind(record);
+        return;
       case SPECIAL.TRACE_ON:
         // The instruction behind it sees to that.
         return;

@@ -228,20 +228,9 @@ export class RegionFinder {
     }
     // Of a block that is a region's entry, the records are in the region's copy.
     const block = this.#blocks.find(target, eip, mode);
-    if (block === 0 || !this.#foundAt(block, (base + eip) | 0) || this.calls(block)) return 0;
+    if (block === 0 || !this.#foundAt(block, (base + eip) | 0)) return 0;
     return block;
   }
-  /** Whether a plugin is called before an instruction of a block: then it stays the interpreter's as a whole. */
-  calls(block: number): boolean {
-    const { i32 } = this.#core;
-    const real = i32[(block + L.BLOCK.REAL) >> 2] as number;
-    let record = (real === 0 ? block : real) + L.BLOCK_BYTES;
-    for (;; record += L.RECORD_BYTES) {
-      if (i32[record >> 2] === SPECIAL.HOOK) return true;
-      if (this.#isLast(record)) return false;
-    }
-  }
-
   #node(block: number, call: Inlined | undefined): Node {
     const { i32, u8 } = this.#core;
     const real = i32[(block + L.BLOCK.REAL) >> 2] as number;

@@ -226,7 +226,6 @@ export class Translator {
     const { i32 } = this.#core;
     const at = entry >> 2;
     if (i32[at] === L.DEAD_LENGTH || i32[(entry + L.BLOCK.REAL) >> 2] !== 0) return false;
-    if (this.#finder.calls(entry)) return false;
     if (this.#eager || this.#waiting.has(entry)) return true;
     const wait = this.#changes.wait(i32[(entry + L.BLOCK.PHYSICAL) >> 2] as number);
     if (wait === 0) return true;

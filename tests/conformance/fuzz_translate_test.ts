@@ -75,3 +75,10 @@ Deno.test("interrupts at every instruction boundary of a program do the same tra
     assert.equal(difference, undefined, `NMI after ${at}`);
   }
 });
+
+Deno.test("plugins see the same of random programs in which they once did not", () => {
+  // 702: flags behind the second way of a branch; 90226: the interpreter told of an access that nobody had asked for.
+  for (const fuzz of [fuzzCase(702, undefined, 3), fuzzCase(90226)]) {
+    assert.equal(checkCase(fuzz).failure, undefined);
+  }
+});
