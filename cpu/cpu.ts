@@ -17,7 +17,7 @@ import { Engine, type RunStatistics, type StopReason } from "./execute/engine.ts
 import { Handlers } from "./execute/handlers.ts";
 import { integerSemantics } from "./execute/semantics/mod.ts";
 import type { Bus, PhysicalMemory } from "./execute/units.ts";
-import { fpuAssists, fpuRegisters, fpuSemantics } from "./fpu/mod.ts";
+import { fpuAssists, fpuRegisters, fpuSemantics, transcendentalSemantics } from "./fpu/mod.ts";
 import { Hooks } from "./hooks.ts";
 import { Decoder } from "./isa/decode.ts";
 import type { Row } from "./isa/row.ts";
@@ -69,7 +69,7 @@ function instructionSet({ name, features }: Model): { decoder: Decoder; handlers
   handlers ??= new Handlers(
     decoder,
     { ...integerSemantics, ...timeSemantics, ...eventSemantics },
-    [fpuSemantics, simdSemantics, floatSemantics],
+    [fpuSemantics, transcendentalSemantics, simdSemantics, floatSemantics],
     eventFunctions,
   );
   return { decoder, handlers };

@@ -12,6 +12,7 @@ import { F64, I32, I64 } from "../execute/wasm.ts";
 import { FPU_CONTROL } from "../state/layout.ts";
 import { divideStep } from "./arithmetic.ts";
 import { Code, int, type Local, long, type Value, word } from "../execute/expression.ts";
+import { multiplyWide, signedFloat } from "./wide.ts";
 import { BIAS, C0, C1, C3, INTEGER_BIT, MAX_EXPONENT, PE } from "./status.ts";
 
 /** Control word: rounding control, precision control, mask of PE; and what the fast paths are for. */
@@ -65,18 +66,6 @@ function finish(c: Code, to: {
 }
 
 export type Fast = "add" | "mul" | "div";
-
-/** Product of two unsigned 64-bit numbers: sets high and low. */
-function multiplyWide(c: Code, x: Value, y: Value, high: Local, low: Local): void {
-  const mask = 0xffffffffn;
-  const [xh, xl] = [c.long(x.shrU(32)), c.long(x.and(mask))];
-  const [yh, yl] = [c.long(y.shrU(32)), c.long(y.and(mask))];
-  const bottom = c.long(xl.mul(yl));
-  const first = c.long(xh.mul(yl).add(bottom.shrU(32)));
-  const second = c.long(xl.mul(yh).add(first.and(mask)));
-  c.set(high, xh.mul(yh).add(first.shrU(32)).add(second.shrU(32)));
-  c.set(low, second.shl(32).or(bottom.and(mask)));
-}
 
 interface Pair {
   readonly address: Local;
@@ -248,10 +237,6 @@ export function fastRoot(runtime: Runtime): number {
 /** An unsigned i64 as f64. */
 function toFloat(value: Value): Value {
   return value.convertWide("u");
-}
-/** A signed number of 128 bits as f64, to some 53 bits. */
-function signedFloat(high: Value, low: Value): Value {
-  return high.convertWide("s").mul(2 ** 64).add(low.convertWide("u"));
 }
 /** An f64 times a factor, but at most a limit, as unsigned i64. */
 function scaled(value: Value, factor: number, limit: number): Value {

@@ -10,6 +10,7 @@ import { transcendentalAssists } from "./transcendental.ts";
 export { fpuRegisters } from "./registers.ts";
 export { pendingException } from "./rare.ts";
 export { fpuSemantics } from "./semantics.ts";
+export { transcendentalSemantics } from "./transcendental_semantics.ts";
 export { setPointers } from "./stack.ts";
 export { fullTags, initializeFpu, setControlAndStatus, setFullTags } from "./environment.ts";
 

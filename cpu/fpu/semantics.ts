@@ -109,7 +109,7 @@ function slowly(x: Emitter, c: Code, body: () => void): void {
   x.mayBePending();
 }
 /** An instruction on registers. */
-function registers(body: Body): Semantics {
+export function registers(body: Body): Semantics {
   return {
     emit(x): void {
       guard(x);

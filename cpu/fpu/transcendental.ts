@@ -8,6 +8,16 @@
  * @module
  */
 import type { Assists } from "../execute/assist.ts";
+import {
+  arctangent,
+  BITS,
+  exponentialLessOne,
+  inverseHyperbolicTangent,
+  LN2,
+  ONE,
+  PI,
+  PI_66,
+} from "./fixed.ts";
 import { finish, onStack } from "./rare.ts";
 import {
   bitLength,
@@ -23,42 +33,10 @@ import {
 } from "./real.ts";
 import { BIAS, C1, C2, INTEGER_BIT, PE, UE, ZE } from "./status.ts";
 
-/** Fraction bits of fixed-point numbers. */
-const BITS = 256;
-const ONE = 1n << BigInt(BITS);
-/** π in 66 bits × 2^66, as the processor has it. */
-const PI_66 = 0xc90fdaa22168c234cn;
-
 /** A positive number: integer × 2^exponent, more precise than any rounding can see. */
 interface Magnitude {
   readonly integer: bigint;
   readonly exponent: number;
-}
-
-/** atan(1 / n) in fixed point. */
-function inverseArctangent(n: bigint): bigint {
-  let power = ONE / n;
-  let sum = power;
-  for (let k = 3n; power !== 0n; k += 2n) {
-    power /= -n * n;
-    sum += power / k;
-  }
-  return sum;
-}
-/** π by Machin's formula; ln 2 by 2·artanh(1/3). */
-const PI = 16n * inverseArctangent(5n) - 4n * inverseArctangent(239n);
-const LN2 = 2n * inverseHyperbolicTangent(ONE / 3n);
-
-/** artanh of a fixed-point number below 1/2 in magnitude. */
-function inverseHyperbolicTangent(z: bigint): bigint {
-  const square = (z * z) >> BigInt(BITS);
-  let power = z;
-  let sum = z;
-  for (let k = 3n; power !== 0n && power !== -1n; k += 2n) {
-    power = (power * square) >> BigInt(BITS);
-    sum += power / k;
-  }
-  return sum;
 }
 
 /** Marks a number as inexact: odd, and longer than any significand. */
@@ -256,35 +234,6 @@ const tangent = pair((x) => [x, one], (o, x, reduced) => {
   ];
 });
 
-/** atan of 0 < t ≤ 1 in fixed point. */
-function arctangent(t: bigint): bigint {
-  // Twice atan(t / (1 + √(1 + t²))) until the series is short.
-  let x = t;
-  let halvings = 0n;
-  while (x > ONE >> 6n) {
-    x = (x << BigInt(BITS)) / (ONE + squareRoot(ONE + ((x * x) >> BigInt(BITS))));
-    halvings += 1n;
-  }
-  const square = (x * x) >> BigInt(BITS);
-  let power = x;
-  let sum = x;
-  for (let k = 3n; power !== 0n; k += 2n) {
-    power = (power * square) >> BigInt(BITS);
-    sum += (k & 2n) !== 0n ? -(power / k) : power / k;
-  }
-  return sum << halvings;
-}
-/** Square root in fixed point. */
-function squareRoot(value: bigint): bigint {
-  const target = value << BigInt(BITS);
-  let root = 1n << BigInt((bitLength(target) + 1) >> 1);
-  for (;;) {
-    const next = (root + target / root) >> 1n;
-    if (next >= root) return root;
-    root = next;
-  }
-}
-
 /** FPATAN: the angle of the point (ST(0), ST(1)). */
 function arctangent2(o: Operation): void {
   if (!o.full(0) || !o.full(1)) {
@@ -339,17 +288,6 @@ function angle(o: Operation, x: Real, y: Real): Real {
 }
 
 // ---- exponential and logarithm ------------------------------------------------------------------
-
-/** e^v − 1 of a fixed-point number, |v| < 1. */
-function exponentialLessOne(v: bigint): bigint {
-  let term = v;
-  let sum = v;
-  for (let k = 2n; term !== 0n && term !== -1n; k += 1n) {
-    term = (term * v >> BigInt(BITS)) / k;
-    sum += term;
-  }
-  return sum;
-}
 
 /** F2XM1: 2^x − 1 for |x| ≤ 1. */
 function powerLessOne(o: Operation): void {

@@ -13,7 +13,7 @@ import { type Handlers, RETURNED, SPECIAL } from "../execute/handlers.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
-import { fpuSemantics } from "../fpu/mod.ts";
+import { fpuSemantics, transcendentalSemantics } from "../fpu/mod.ts";
 import { floatSemantics, simdSemantics } from "../simd/mod.ts";
 import { FPU_POINTERS } from "./fpu_locals.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
@@ -46,7 +46,8 @@ const CHAIN = 3;
 
 /** x87, MMX and SSE: what they call is arithmetic alone. */
 const FLOATING: ReadonlySet<string> = new Set(
-  [fpuSemantics, simdSemantics, floatSemantics].flatMap((list) => Object.keys(list)),
+  [fpuSemantics, transcendentalSemantics, simdSemantics, floatSemantics]
+    .flatMap((list) => Object.keys(list)),
 );
 /** Operations that are translated; the others call the interpreter's handler. */
 const INLINE: ReadonlySet<string> = new Set([
