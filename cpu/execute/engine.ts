@@ -578,6 +578,7 @@ export class Engine implements CodeCache {
     i32[L.LINK_SLOT >> 2] = 0;
     let faulted = false;
     let dead = 0;
+    let refused = false;
     try {
       for (;;) {
         i32[L.CURRENT >> 2] = 0;
@@ -600,7 +601,8 @@ export class Engine implements CodeCache {
         const counted = real === 0 ? block : real;
         const whole = (i32[counted >> 2] as number) <= left;
         if (this.#stops.hasBegun && (whole || exact)) this.#enterBehind(counted, left);
-        else if (whole) this.#enter(block);
+        // A region that has refused wants more than its first block: the interpreter does that block.
+        else if (whole) this.#enter(refused ? counted : block);
         else if (!exact) {
           i32[L.SUSPENDED >> 2] = suspended;
           break;
@@ -612,6 +614,7 @@ export class Engine implements CodeCache {
         if (this.#tracedRecord !== 0) this.#setTracing(0);
         i32[L.CURRENT >> 2] = 0;
         const reason = i32[L.EXIT_REASON >> 2] as number;
+        refused = false;
         if (reason === L.EXIT.STOP) {
           this.#stops.arrive();
           statistics.stopped++;
@@ -628,8 +631,12 @@ export class Engine implements CodeCache {
         if (reason === L.EXIT.BUDGET) {
           statistics.budget++;
           i32[L.LINK_SLOT >> 2] = 0;
-          const refused = i32[L.ENTRY_BLOCK >> 2] as number;
-          if (i32[refused >> 2] === L.DEAD_LENGTH) dead = refused;
+          const entry = i32[L.ENTRY_BLOCK >> 2] as number;
+          if (i32[entry >> 2] === L.DEAD_LENGTH) dead = entry;
+          else refused = true;
+          if (refused && !exact) break;
+          // At the boundary where this began nothing was due that does not wait for an instruction.
+          if (i32[L.BUDGET >> 2] === left) continue;
         }
         if (this.#mustLook()) break;
       }

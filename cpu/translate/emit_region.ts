@@ -17,7 +17,7 @@ import { fpuSemantics, transcendentalSemantics } from "../fpu/mod.ts";
 import { floatSemantics, simdSemantics } from "../simd/mod.ts";
 import { FPU_POINTERS } from "./fpu_locals.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
-import { leavesPage, type Node, type Region } from "./region.ts";
+import { leavesPage, type Node, NONE, type Region, successors } from "./region.ts";
 import { type Edges, RegionEmitter, type RegionRuntime } from "./region_emitter.ts";
 import { NEED, type Need } from "./flags.ts";
 import { FLAGS, RegionState } from "./region_state.ts";
@@ -60,6 +60,8 @@ const INLINE: ReadonlySet<string> = new Set([
     Array.from({ length: 16 }, (_, i) => `j.${i} cmov.${i} set.${i}`).join(" ")).split(" "),
 ]);
 
+const LOADS_SEGMENT: ReadonlySet<string> = new Set(["movToSegment", "popSegment"]);
+
 /** Records without a form behind which the locals still hold the registers. */
 const STAYS: ReadonlySet<number> = new Set([
   SPECIAL.FALL_THROUGH,
@@ -78,13 +80,20 @@ interface Facts {
   readonly flagsSet: boolean;
   readonly flagsSetUnderCondition: boolean;
   readonly written: number;
+  readonly spends: boolean;
 }
 
 /** What is known of a node before it is emitted. */
 interface NodeFacts {
   readonly facts: readonly Facts[];
   /** Somebody may look at the flags with which the node is entered. */
-  readonly flagsLive: boolean;
+  flagsLive: boolean;
+  /** The budget may be anything behind it: other code ran, or it is a repeated instruction. */
+  readonly spends: boolean;
+  /** Instructions of the longest way from here to where the budget is looked at again. */
+  reach: number;
+  /** The budget is looked at before it. */
+  checked: boolean;
   /** What is done with these but at exits, here or behind it. */
   need: Need;
   /** Flags are set (for all ways through). */
@@ -196,6 +205,7 @@ class RegionWriter {
       const edges: Edges = { ...NOWHERE, follow: () => inside };
       let [kills, exposed, written, cleans, after] = [false, false, 0, false, 0];
       let need: Need = NEED.NOTHING;
+      let spends = false;
       state.windows = new Windows();
       for (const record of this.#records(node)) {
         state.begin();
@@ -213,6 +223,7 @@ class RegionWriter {
         if (seen.flagsSet) kills = true;
         written |= seen.written;
         after |= seen.written;
+        spends ||= seen.spends;
         if (this.#leavesState(node, record)) {
           cleans = true;
           after = 0;
@@ -220,8 +231,10 @@ class RegionWriter {
       }
       this.#facts.set(node, {
         facts,
-        // Behind it is the payment for the next node, which may leave with the flags of the one before.
-        flagsLive: exposed || !kills,
+        flagsLive: exposed || (!kills && canLeaveBehind(node)),
+        spends: spends || cleans,
+        reach: 0,
+        checked: false,
         need,
         kills,
         written,
@@ -238,16 +251,18 @@ class RegionWriter {
       if (this.#leavesState(from, from.copy + from.last)) continue;
       this.#facts.get(from)?.windows.followedBy((this.#facts.get(node) as NodeFacts).windows);
     }
+    this.#planBudget();
     // What is needed of flags: backwards, through nodes that do not set them.
     for (let changed = true; changed;) {
       changed = false;
       for (const node of nodes.toReversed()) {
         const facts = this.#facts.get(node) as NodeFacts;
         if (facts.kills) continue;
-        for (const to of [node.taken, node.next, ...node.others]) {
-          const need = to === undefined ? NEED.NOTHING : (this.#facts.get(to) as NodeFacts).need;
-          if (need > facts.need) {
-            facts.need = need;
+        for (const to of successors(node)) {
+          const { need, checked, flagsLive } = this.#facts.get(to) as NodeFacts;
+          if (need > facts.need || ((checked || flagsLive) && !facts.flagsLive)) {
+            facts.need = need > facts.need ? need : facts.need;
+            facts.flagsLive ||= checked || flagsLive;
             changed = true;
           }
         }
@@ -261,9 +276,9 @@ class RegionWriter {
         const out = facts.cleans
           ? facts.writtenAfterClean | ALL_FLAGS
           : facts.dirtyIn | facts.written | ALL_FLAGS;
-        for (const to of [node.taken, node.next, ...node.others]) {
-          const target = to && this.#facts.get(to);
-          if (target && (target.dirtyIn | out) !== target.dirtyIn) {
+        for (const to of successors(node)) {
+          const target = this.#facts.get(to) as NodeFacts;
+          if ((target.dirtyIn | out) !== target.dirtyIn) {
             target.dirtyIn |= out;
             changed = true;
           }
@@ -271,6 +286,29 @@ class RegionWriter {
       }
     }
     return state.used | ALL_FLAGS;
+  }
+  /**
+   * Where the budget is looked at: on entry, once in each loop, and where it may be anything. There it must be enough
+   * for every way to the next such place.
+   */
+  #planBudget(): void {
+    const { nodes } = this.#region;
+    for (const node of nodes.toReversed()) {
+      const facts = this.#facts.get(node) as NodeFacts;
+      for (const to of successors(node)) {
+        const target = this.#facts.get(to) as NodeFacts;
+        if (facts.spends) target.checked = true;
+      }
+      facts.checked ||= node.isLoop || node === nodes[0];
+    }
+    for (const node of nodes.toReversed()) {
+      const facts = this.#facts.get(node) as NodeFacts;
+      for (const to of successors(node)) {
+        const { checked, reach } = this.#facts.get(to) as NodeFacts;
+        if (!checked) facts.reach = Math.max(facts.reach, reach);
+      }
+      facts.reach += node.length;
+    }
   }
   *#records(node: Node): Generator<number> {
     const first = node.copy + L.BLOCK_BYTES;
@@ -387,13 +425,17 @@ class RegionWriter {
     if (this.#defers(to)) x.passFlags(need === NEED.CARRY);
     else x.settleFlags();
   }
-  /** Pays for a node's instructions, or leaves before them. */
+  /** Pays for a node's instructions; leaves before them where the budget may end on the way that begins here. */
   #charge(node: Node): void {
     const state = this.#state;
     const { f, budget } = state;
-    f.get(budget).i32(node.length).sub().tee(budget).i32(0).ltS().if(undefined, false);
-    this.#emitter(NO_FORM, node.copy + L.BLOCK_BYTES, NOWHERE).leaveBy(WAY.BUDGET, node.copy);
-    f.end();
+    const { checked, reach } = this.#facts.get(node) as NodeFacts;
+    if (checked) {
+      f.get(budget).i32(reach).ltS().if(undefined, false);
+      this.#emitter(NO_FORM, node.copy + L.BLOCK_BYTES, NOWHERE).leaveBy(WAY.BUDGET, node.copy);
+      f.end();
+    }
+    f.get(budget).i32(node.length).sub().set(budget);
     this.#module.counters?.add(f, "translated", node.length);
   }
 
@@ -580,6 +622,7 @@ class RegionWriter {
     } else if (form !== undefined && INLINE.has(form.form.operation)) {
       // In one arm of a condition the flags cannot stay to be computed.
       if (facts?.flagsSetUnderCondition === true) x.settleFlags();
+      if (LOADS_SEGMENT.has(form.form.operation)) state.fpu.storePointers(this.#module.runtime);
       form.semantics.emit(x);
       return;
     }
@@ -693,6 +736,16 @@ class RegionWriter {
     f.i32(record + L.RECORD_BYTES).return().end();
     if (!traced) this.#reload();
   }
+}
+
+/** Whether the region may be left on an edge of a node, or behind it. */
+function canLeaveBehind(node: Node): boolean {
+  const { taken, next, takenEip, nextEip } = node;
+  if ((takenEip !== NONE && taken === undefined) || (nextEip !== NONE && next === undefined)) {
+    return true;
+  }
+  const to = successors(node);
+  return to.length === 0 || to.some(({ eip }) => leavesPage(node, eip));
 }
 
 /** Whether a node is entered from that place only. */

@@ -62,6 +62,10 @@ export class FpuLocals {
   /** Stores the words of a set and the pointers: other code comes. */
   spill(runtime: Runtime, words: number): void {
     this.store(words);
+    this.storePointers(runtime);
+  }
+  /** Stores the pointers: other code comes, or a load of a segment register, which they name. */
+  storePointers(runtime: Runtime): void {
     if (!this.hasPointers) return;
     const [record, operand, offset] = this.#pointers;
     const f = this.#f;

@@ -32,7 +32,7 @@ export const WAY = {
   FOLLOW: 1,
   /** The run loop goes on at EIP `target`. */
   DISPATCH: 2,
-  /** There is no budget for the block whose copy is `at`. */
+  /** There may not be budget for what begins with the block whose copy is `at`. */
   BUDGET: 3,
 } as const;
 export type Way = typeof WAY[keyof typeof WAY];
@@ -103,7 +103,6 @@ export class Leaving {
     f.i32(0).i32(L.EXIT.DISPATCH).store(L.EXIT_REASON).i32(0).return();
     f.end();
     if (f.depth !== depth) throw new Error("ways that do not end");
-    f.i32(0).get(budget).get(this.#at).load(L.BLOCK.LENGTH).add().store(L.BUDGET);
     f.i32(0).get(this.#at).store(L.ENTRY_BLOCK);
     f.i32(0).get(this.#at).load(L.BLOCK.EIP).store(L.EIP);
     f.i32(0).i32(L.EXIT.BUDGET).store(L.EXIT_REASON).i32(0);

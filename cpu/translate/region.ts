@@ -308,7 +308,8 @@ function key(call: Inlined | undefined, eip: number): string {
   return `${call?.id ?? 0}:${eip}`;
 }
 
-function successors(node: Node): Node[] {
+/** Nodes that a node's edges lead to. */
+export function successors(node: Node): Node[] {
   const out: Node[] = [];
   if (node.taken !== undefined) out.push(node.taken);
   if (node.next !== undefined && node.next !== node.taken) out.push(node.next);

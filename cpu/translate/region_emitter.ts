@@ -142,6 +142,7 @@ export class RegionEmitter extends Emitter {
     return this;
   }
   override setBudget(value: number): this {
+    this.#state.seen.spends = true;
     this.f.get(value).set(this.#state.budget);
     return this;
   }

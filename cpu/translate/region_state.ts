@@ -57,6 +57,8 @@ export class RegionState {
     /** Flags are read; `carryRead`: CF alone is. */
     flagsRead: boolean;
     carryRead: boolean;
+    /** The budget is changed. */
+    spends: boolean;
     /** Registers and flags go to memory. */
     spills: boolean;
     flagsSet: boolean;
@@ -66,6 +68,7 @@ export class RegionState {
     bails: false,
     flagsRead: false,
     carryRead: false,
+    spends: false,
     spills: false,
     flagsSet: false,
     flagsSetUnderCondition: false,
@@ -153,6 +156,7 @@ export class RegionState {
     seen.bails =
       seen.flagsRead =
       seen.carryRead =
+      seen.spends =
       seen.spills =
       seen.flagsSet =
       seen.flagsSetUnderCondition =

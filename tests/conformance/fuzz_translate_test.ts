@@ -42,6 +42,12 @@ Deno.test("a random program whose waiting flags lost their locals on the other w
   assert.ok(result.regions > 5, `${result.regions} regions`);
 });
 
+Deno.test("a random program whose x87 pointers named the segment that was loaded later", () => {
+  const result = checkCase(fuzzCase(3635));
+  assert.equal(result.failure, undefined);
+  assert.ok(result.regions > 5, `${result.regions} regions`);
+});
+
 Deno.test("random programs meet faults, interrupts, single steps, system calls, and run long", () => {
   const seen = new Map<string, number>();
   let instructions = 0;
