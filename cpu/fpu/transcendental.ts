@@ -7,7 +7,7 @@
  * Sources: SDM vol. 2 (special operands), vol. 1 §8.3.7–8.3.10.
  * @module
  */
-import type { Assists } from "../execute/assist.ts";
+import type { Assist, Assists } from "../execute/assist.ts";
 import {
   arctangent,
   BITS,
@@ -31,6 +31,7 @@ import {
   signOf,
   zero,
 } from "./real.ts";
+import { requireTables } from "./tables.ts";
 import { BIAS, C1, C2, INTEGER_BIT, PE, UE, ZE } from "./status.ts";
 
 /** A positive number: integer × 2^exponent, more precise than any rounding can see. */
@@ -435,13 +436,21 @@ function yLogarithmPlusOne(o: Operation, x: Real, y: Real): Real {
   return product(o, y, (natural << BigInt(BITS)) / LN2, false);
 }
 
+/** An instruction whose fast way has tables. */
+function tabled(body: (o: Operation) => void): Assist {
+  return onStack((o) => {
+    requireTables(o.core);
+    body(o);
+  });
+}
+
 export const transcendentalAssists: Assists = {
   fsin: onStack(single(0)),
   fcos: onStack(single(1)),
   fsincos: onStack(sineCosine),
   fptan: onStack(tangent),
-  fpatan: onStack(arctangent2),
-  f2xm1: onStack(powerLessOne),
-  fyl2x: onStack(yLogX),
-  fyl2xp1: onStack(yLogXPlusOne),
+  fpatan: tabled(arctangent2),
+  f2xm1: tabled(powerLessOne),
+  fyl2x: tabled(yLogX),
+  fyl2xp1: tabled(yLogXPlusOne),
 };

@@ -5,7 +5,11 @@
  */
 import type { Emitter, Semantics } from "../execute/emit.ts";
 import { Code, int, type Local, type Value } from "../execute/expression.ts";
+import type { Runtime } from "../execute/runtime.ts";
 import { FPU_REGISTERS } from "../state/layout.ts";
+import { fastArctangent } from "./fast_arctangent.ts";
+import { fastLogarithm, fastLogarithmPlusOne } from "./fast_logarithm.ts";
+import { fastPower } from "./fast_power.ts";
 import { fastCircular, fastTangent } from "./fast_trigonometry.ts";
 import { registers } from "./semantics.ts";
 import { type StackWords, state } from "./stack.ts";
@@ -117,9 +121,46 @@ const tangent: Semantics = attempted(
   C2,
 );
 
+const power: Semantics = attempted(
+  "f2xm1",
+  (x, c, to) => {
+    const s = state(x);
+    c.if(ready(s, false), () => call(c, fastPower(x.runtime), [slot(s, 0)], to));
+  },
+  (c, s, to) => store(c, slot(s, 0), to),
+);
+
+/** A function of ST(0) and ST(1), which replaces both. */
+function binary(name: string, build: (runtime: Runtime) => number): Semantics {
+  return attempted(
+    name,
+    (x, c, to) => {
+      const s = state(x);
+      const full = s.tag.shrU(s.top).and(s.tag.shrU(s.top.add(1).and(7))).and(1);
+      c.if(full, () => {
+        const [first, second] = [c.int(slot(s, 0)), c.int(slot(s, 1))];
+        call(
+          c,
+          build(x.runtime),
+          [first, second].flatMap((at) => [at.load16(8), at.load64()]),
+          to,
+        );
+      });
+    },
+    (c, s, to) => {
+      store(c, slot(s, 1), to);
+      s.pop(c);
+    },
+  );
+}
+
 export const transcendentalSemantics: Readonly<Record<string, Semantics>> = {
   fsin: circular("fsin", 0),
   fcos: circular("fcos", 1),
   fsincos: sineCosine,
   fptan: tangent,
+  fpatan: binary("fpatan", fastArctangent),
+  f2xm1: power,
+  fyl2x: binary("fyl2x", fastLogarithm),
+  fyl2xp1: binary("fyl2xp1", fastLogarithmPlusOne),
 };

@@ -5,11 +5,16 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Core } from "../execute/core.ts";
 import { Runtime } from "../execute/runtime.ts";
 import { WasmModule } from "../execute/wasm.ts";
 import { Cpu } from "../mod.ts";
 import { FPU_CONTROL, FPU_REGISTERS } from "../state/layout.ts";
+import { fastArctangent } from "./fast_arctangent.ts";
+import { fastLogarithm, fastLogarithmPlusOne } from "./fast_logarithm.ts";
+import { fastPower } from "./fast_power.ts";
 import { fastCircular, fastTangent } from "./fast_trigonometry.ts";
+import { requireTables } from "./tables.ts";
 
 const CODE = 0x1000;
 const DATA = 0x2000;
@@ -72,18 +77,23 @@ function execute(
 
 type FastFunction = (...operands: (number | bigint)[]) => [number, number, bigint];
 
+const BUILD = {
+  circular: fastCircular,
+  tangent: fastTangent,
+  arctangent: fastArctangent,
+  power: fastPower,
+  logarithm: fastLogarithm,
+  logarithmPlusOne: fastLogarithmPlusOne,
+};
 /** The fast functions in a module of their own. */
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-const fast = ((): Readonly<Record<"circular" | "tangent", FastFunction>> => {
+const fast = ((): Readonly<Record<keyof typeof BUILD, FastFunction>> => {
   const module = new WasmModule();
   module.importMemory("memory", 1);
   const runtime = new Runtime(module, () => 0);
-  for (
-    const [name, index] of Object.entries({
-      circular: fastCircular(runtime),
-      tangent: fastTangent(runtime),
-    })
-  ) module.exportFunction(name, index);
+  for (const [name, build] of Object.entries(BUILD)) {
+    module.exportFunction(name, build(runtime));
+  }
   const compiled = new WebAssembly.Module(module.encode());
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(compiled)) {
@@ -92,9 +102,10 @@ const fast = ((): Readonly<Record<"circular" | "tangent", FastFunction>> => {
     };
   }
   const { exports } = new WebAssembly.Instance(compiled, imports);
-  return exports as unknown as Readonly<Record<"circular" | "tangent", FastFunction>>;
+  return exports as unknown as Readonly<Record<keyof typeof BUILD, FastFunction>>;
 })();
 const view = new DataView(memory.buffer);
+requireTables({ i32: new Int32Array(memory.buffer), view } as unknown as Core);
 /** The operand in physical register 0; the control word with PE masked. */
 function prepare({ se, significand }: Number80, control: number): number {
   view.setBigUint64(FPU_REGISTERS, significand, true);
@@ -190,4 +201,72 @@ Deno.test("FPTAN: the fast way gives the bits of the exact one, and seldom refus
     fast.tangent(prepare(x as Number80, control));
   check(angle, RUNS, [0xd9, 0xf2], 2, run);
   assert.ok(check(common, RUNS, [0xd9, 0xf2], 2, run) < 0.004);
+});
+Deno.test("F2XM1: the fast way gives the bits of the exact one, and seldom refuses", () => {
+  const run = ([x]: readonly Number80[], control: number): [number, number, bigint] =>
+    fast.power(prepare(x as Number80, control));
+  const all = fc.oneof(number80(exponents(-8, 0)), number80(fc.integer({ min: -72, max: -1 })));
+  check(all.map((x) => [x]), RUNS, [0xd9, 0xf0], 1, run);
+  const usual = number80(fc.integer({ min: -20, max: -1 })).map((x) => [x]);
+  assert.ok(check(usual, RUNS, [0xd9, 0xf0], 1, run) < 0.01);
+});
+
+/** A function of ST(0) and ST(1). */
+function onTwo(name: "arctangent" | "logarithm" | "logarithmPlusOne") {
+  return (operands: readonly Number80[], control: number): [number, number, bigint] => {
+    prepare(operands[0] as Number80, control);
+    return fast[name](...operands.flatMap(({ se, significand }) => [se, significand]));
+  };
+}
+const positive = ({ se, significand }: Number80): Number80 => ({ se: se & 0x7fff, significand });
+Deno.test("FPATAN: the fast way gives the bits of the exact one, and seldom refuses", () => {
+  const run = onTwo("arctangent");
+  const near = number80(fc.integer({ min: -3, max: 3 }));
+  check(
+    fc.oneof(
+      fc.tuple(near, near),
+      fc.tuple(number80(exponents(-40, 40)), number80(exponents(-40, 40))),
+    ),
+    RUNS,
+    [0xd9, 0xf3],
+    1,
+    run,
+  );
+  const usual = number80(fc.integer({ min: -15, max: 15 }));
+  assert.ok(check(fc.tuple(usual, usual), RUNS, [0xd9, 0xf3], 1, run) < 0.01);
+});
+Deno.test("FYL2X: the fast way gives the bits of the exact one, and seldom refuses", () => {
+  const run = onTwo("logarithm");
+  const one = fc.integer({ min: -64, max: 0 }).chain((n) =>
+    fc.bigInt({ min: 0n, max: 1n << BigInt(64 + n - (n > -2 ? 2 : 0)) }).map((below) =>
+      n & 1
+        ? { se: BIAS - 1, significand: ALL - below }
+        : { se: BIAS, significand: (1n << 63n) + (below >> 1n) }
+    )
+  );
+  check(
+    fc.tuple(fc.oneof(number80(exponents(-40, 40)).map(positive), one), number80(exponents(-9, 9))),
+    RUNS,
+    [0xd9, 0xf1],
+    1,
+    run,
+  );
+  // The powers of 2 among the arguments are left to the exact function.
+  const usual = fc.tuple(number80(fc.integer({ min: -40, max: 40 })), common).filter(([x]) =>
+    BigInt.asUintN(63, x.significand) !== 0n
+  ).map(([x, [y]]) => [positive(x), y as Number80]);
+  assert.ok(check(usual, RUNS, [0xd9, 0xf1], 1, run) < 0.01);
+});
+Deno.test("FYL2XP1: the fast way gives the bits of the exact one, and seldom refuses", () => {
+  const run = onTwo("logarithmPlusOne");
+  check(
+    fc.tuple(number80(exponents(-72, 1)), number80(exponents(-9, 9))),
+    RUNS,
+    [0xd9, 0xf9],
+    1,
+    run,
+  );
+  const usual = fc.tuple(number80(fc.integer({ min: -20, max: -2 })), common)
+    .map(([x, [y]]) => [x, y as Number80]);
+  assert.ok(check(usual, RUNS, [0xd9, 0xf9], 1, run) < 0.01);
 });
