@@ -475,13 +475,7 @@ class RegionWriter {
         f.i32(RETURNED).ne().if(undefined, false).get(result).return().end();
         this.#arrive(node);
       },
-      jumpTo: (target) => {
-        const others = [...node.others];
-        if (others.length > CHAIN) {
-          others.sort((a, b) => (a.eip >>> 0) - (b.eip >>> 0));
-          this.#choose(node, target, others);
-        } else for (const other of others) this.#goIf(node, target, other);
-      },
+      jumpTo: (target) => this.#goToOthers(node, target),
       reportsJump: () => this.#module.observes(this.#region, node),
       sameMode: () => {
         const { next } = node;
@@ -492,12 +486,21 @@ class RegionWriter {
       },
       returnTo: (target) => {
         const { next } = node;
+        this.#goToOthers(node, target);
         if (next === undefined || leavesPage(node, next.eip)) return;
         f.get(target).i32(next.eip).eq().if(undefined, true);
         this.#goTo(node, next);
         f.end();
       },
     };
+  }
+  /** Goes on at the other node whose EIP is in a local, if it is one. */
+  #goToOthers(node: Node, target: number): void {
+    const others = [...node.others];
+    if (others.length > CHAIN) {
+      others.sort((a, b) => (a.eip >>> 0) - (b.eip >>> 0));
+      this.#choose(node, target, others);
+    } else for (const other of others) this.#goIf(node, target, other);
   }
   /** Goes on at the one of these nodes, in the order of their EIPs, whose EIP is in a local; behind it at none. */
   #choose(from: Node, target: number, nodes: readonly Node[]): void {

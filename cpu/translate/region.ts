@@ -2,7 +2,7 @@
  * Regions: which decoded blocks are translated together, and their control-flow graph.
  *
  * A region is what direct jumps reach from one entry: a function or a loop nest. Calls are not followed, but
- * the code behind a call is part of the region. Only blocks that have been executed (so decoded) are taken:
+ * the code behind a call is part of the region, and a function's call of itself is a jump. Only blocks that have been executed (so decoded) are taken:
  * what never ran stays an exit. Size is limited, because the optimising compiler's time grows faster than
  * the function. Sources: N. Ramsey, "Beyond Relooper" (2022); Cooper, Harvey, Kennedy, "A Simple, Fast
  * Dominance Algorithm" (2001).
@@ -21,6 +21,8 @@ const MAX_INSTRUCTIONS = 150;
 /** Most blocks and instructions of a function that becomes part of its caller. */
 const MAX_INLINE_BLOCKS = 8;
 const MAX_INLINE_INSTRUCTIONS = 40;
+/** Most calls of itself that a function's region has as jumps: each return compares where it leads. */
+const MAX_RETURNS = 4;
 
 /** A call whose callee is part of the region. */
 export interface Inlined {
@@ -51,7 +53,7 @@ export interface Node {
   /** Node that link A, link B and the code behind a call or assist lead to, if it is in the region. */
   taken: Node | undefined;
   next: Node | undefined;
-  /** Targets of an indirect jump that are in the region, most frequent first. */
+  /** Targets of an indirect jump or return that are in the region; of a jump the most frequent first. */
   others: Node[];
   /** EIP of these, −1 where there is none. */
   readonly takenEip: number;
@@ -135,14 +137,31 @@ export class RegionFinder {
       queue.push(target);
       return target;
     };
+    // Where the function's calls of itself return to, and its returns.
+    const sites: number[] = [];
+    const returns: Node[] = [];
+    const returnTo = (from: Node, eip: number): void => {
+      const site = reach(from, eip, undefined);
+      if (site !== undefined) from.others.push(site);
+    };
     for (let at = 0; at < queue.length; at++) {
       const node = queue[at] as Node;
       const { call, takenEip, nextEip } = node;
       if (node.operation === "ret") {
         if (call !== undefined) node.next = reach(node, call.returnEip, call.outer);
+        else {
+          returns.push(node);
+          for (const eip of sites) returnTo(node, eip);
+        }
         continue;
       }
       if (node.operation === "call") {
+        if (call === undefined && takenEip === first.eip && sites.length < MAX_RETURNS) {
+          node.taken = first;
+          sites.push(nextEip);
+          for (const from of returns) returnTo(from, nextEip);
+          continue;
+        }
         const size = call === undefined ? this.#inlineSize(node, takenEip, mode, base) : 0;
         if (size > 0 && instructions + size <= MAX_INSTRUCTIONS && nodes.size + 8 <= MAX_BLOCKS) {
           const inlined = { returnEip: nextEip, outer: call, id: ++calls };
