@@ -138,7 +138,6 @@ class RegionWriter {
     this.#modeWord = f.local();
     this.#used = used;
     this.#state.fpu.hasPointers = (used & FPU_POINTERS) !== 0;
-    this.#state.flags.defers = this.#region.nodes.some((node) => this.#defers(node));
     f.loadAt(L.MODE_WORD).set(this.#modeWord);
     this.#reload();
     const [entry] = this.#region.nodes;

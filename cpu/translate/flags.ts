@@ -4,7 +4,7 @@
  * An operation that sets flags leaves them pending: the emission knows the locals with its operands and its result.
  * Where ways join, or the region leaves, what is pending differs from way to way; then operands, result and a number
  * for the operation go into locals of their own, so that the flags are deferred, and computed at the exit that all
- * ways share, or by {@link FlagLocals.settle}. The number 0 means that flags are in the two words of state/layout.ts, lazy flags.
+ * ways share, or by {@link FlagLocals.settle}.
  * @module
  */
 import type { Size } from "../execute/form.ts";
@@ -114,34 +114,37 @@ export function isShift(kind: FlagOperation): boolean {
   return kind === "shl" || kind === "shr" || kind === "sar";
 }
 
-/** The locals of deferred flags. */
+/**
+ * The locals of deferred flags: the operation's number, operands and result. Number 0: the two words of lazy flags are
+ * in the first operand (AUX) and the result. (So that these words' own locals need not live to where the region leaves.)
+ */
 export class FlagLocals {
   readonly #f: WasmFunction;
-  readonly #result: number;
-  readonly #aux: number;
+  readonly #words: { readonly result: number; readonly aux: number };
   readonly #kind: number;
-  readonly #operands: readonly [number, number, number];
+  readonly #a: number;
+  readonly #b: number;
+  readonly #r: number;
   readonly #carry: number;
-  /** Some code is entered with deferred flags. */
-  defers = false;
 
   /** `result`, `aux`: locals of the two words of lazy flags. */
   constructor(f: WasmFunction, result: number, aux: number) {
     this.#f = f;
-    [this.#result, this.#aux] = [result, aux];
-    [this.#kind, this.#carry] = [f.local(), f.local()];
-    this.#operands = [f.local(), f.local(), f.local()];
+    this.#words = { result, aux };
+    [this.#kind, this.#a, this.#b, this.#r] = [f.local(), f.local(), f.local(), f.local()];
+    this.#carry = f.local();
   }
 
   /** Makes flags deferred, `pending` or (undefined) in the two words. */
   defer(pending: PendingFlags | undefined): void {
     const f = this.#f;
     if (pending === undefined) {
-      if (this.defers) f.i32(0).set(this.#kind);
+      f.get(this.#words.aux).set(this.#a).get(this.#words.result).set(this.#r);
+      f.i32(0).set(this.#kind);
     } else if (pending.kind !== "deferred") {
       const { kind, a, b, result, size } = pending;
-      if (kind !== "logic") f.get(a).set(this.#operands[0]).get(b).set(this.#operands[1]);
-      f.get(result).set(this.#operands[2]);
+      if (kind !== "logic") f.get(a).set(this.#a).get(b).set(this.#b);
+      f.get(result).set(this.#r);
       f.i32(FLAG_OPERATION[kind] | (32 - 8 * size) << FLAG_SIZE_AT).set(this.#kind);
     }
   }
@@ -153,28 +156,27 @@ export class FlagLocals {
     this.#f.get(this.#carry);
   }
 
-  /** Computes deferred flags, if they are, into the two words. */
+  /** Computes deferred flags into the locals of the two words. */
   settle(runtime: Runtime): void {
     const f = this.#f;
     f.get(this.#kind).if(undefined, false);
     this.#call(runtime);
-    f.loadAt(L.FLAGS_RESULT).set(this.#result).loadAt(L.FLAGS_AUX).set(this.#aux);
+    f.loadAt(L.FLAGS_RESULT).set(this.#r).loadAt(L.FLAGS_AUX).set(this.#a);
     f.i32(0).set(this.#kind).end();
+    f.get(this.#r).set(this.#words.result).get(this.#a).set(this.#words.aux);
   }
-  /** Puts flags that may be deferred into memory. */
+  /** Computes deferred flags into memory. */
   store(runtime: Runtime): void {
     const f = this.#f;
     f.get(this.#kind).if();
     this.#call(runtime);
     f.else();
-    f.i32(0).get(this.#result).store(L.FLAGS_RESULT).i32(0).get(this.#aux).store(L.FLAGS_AUX);
+    f.i32(0).get(this.#r).store(L.FLAGS_RESULT).i32(0).get(this.#a).store(L.FLAGS_AUX);
     f.end();
   }
   #call(runtime: Runtime): void {
     const f = this.#f;
-    f.get(this.#kind);
-    for (const operand of this.#operands) f.get(operand);
-    f.call(settleFlags(runtime));
+    f.get(this.#kind).get(this.#a).get(this.#b).get(this.#r).call(settleFlags(runtime));
     // It does nothing but compute.
     f.calls--;
   }
