@@ -88,8 +88,22 @@ function rounder(runtime: Runtime): number {
   });
 }
 
-/** c[0] + x·(c[1] + x·(c[2] …)) of an f64. */
-export function polynomial(x: Value, coefficients: readonly number[]): Value {
-  const last = new Value(F64, (f) => f.f64(coefficients.at(-1) as number));
-  return coefficients.slice(0, -1).reduceRight((inner, one) => x.mul(inner).add(one), last);
+/**
+ * c[0] + x·(c[1] + x·(c[2] …)) of an f64, by pairs, so that the host computes several terms at a time. Where the terms
+ * shrink fast the error is below five roundings of c[0].
+ * Source: G. Estrin, "Organization of computer systems", 1960.
+ */
+export function polynomial(c: Code, x: Local, coefficients: readonly number[]): Value {
+  let terms = coefficients.map((one) => new Value(F64, (f) => f.f64(one)));
+  let power = x;
+  while (terms.length > 1) {
+    const pairs: Value[] = [];
+    for (let i = 0; i < terms.length; i += 2) {
+      const [low, high] = [terms[i] as Value, terms[i + 1]];
+      pairs.push(high === undefined ? low : c.local(F64, power.mul(high).add(low)));
+    }
+    terms = pairs;
+    if (terms.length > 1) power = c.local(F64, power.mul(power));
+  }
+  return terms[0] as Value;
 }

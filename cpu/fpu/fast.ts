@@ -11,8 +11,8 @@ import type { Runtime } from "../execute/runtime.ts";
 import { F64, I32, I64 } from "../execute/wasm.ts";
 import { FPU_CONTROL } from "../state/layout.ts";
 import { divideStep } from "./arithmetic.ts";
-import { Code, int, type Local, long, type Value, word } from "../execute/expression.ts";
-import { multiplyWide, signedFloat } from "./wide.ts";
+import { Code, int, type Local, long, Value, word } from "../execute/expression.ts";
+import { halfFloat, multiplyWide, signedFloat } from "./wide.ts";
 import { BIAS, C0, C1, C3, INTEGER_BIT, MAX_EXPONENT, PE } from "./status.ts";
 
 /** Control word: rounding control, precision control, mask of PE; and what the fast paths are for. */
@@ -193,10 +193,11 @@ export function fastRoot(runtime: Runtime): number {
       c.set(high, x.shrU(1));
     });
     // The host's root has 53 bits; one step of Newton's method, and what is left is at most a few units.
-    const estimate = c.local(F64, toFloat(high).float("sqrt"));
-    const root = c.long(
-      scaled(estimate, 2 ** 32, 2 ** 64 - 2048),
-    );
+    const estimate = c.local(F64, halfFloat(high).mul(2).float("sqrt"));
+    // A little less, so that it is below 2^64.
+    const root = c.long(estimate.mul(2 ** 31 - 2 ** -21).truncateWide("s").shl(1));
+    // While the square is computed the host divides.
+    const inverse = c.local(F64, new Value(F64, (f) => f.f64(2 ** -33)).div(estimate));
     const [squareHigh, squareLow] = [c.long(), c.long()];
     const [restHigh, rest] = [c.long(), c.long()];
     const remainder = (): void => {
@@ -205,10 +206,10 @@ export function fastRoot(runtime: Runtime): number {
       c.set(restHigh, high.sub(squareHigh).sub(low.ltU(squareLow).wide()));
     };
     remainder();
-    const correction = signedFloat(restHigh, rest).div(estimate.mul(2 ** 33));
+    const correction = signedFloat(restHigh, rest).mul(inverse);
     c.set(root, root.add(truncated(correction)));
     // Beyond 64 bits: the root of nearly 2^128.
-    c.if(root.geS(0), () => c.set(root, -1));
+    c.if(root.ltU(1n << 62n), () => c.set(root, -1));
     remainder();
     c.while(restHigh.ltS(0), () => {
       // (root − 1)² = root² − (2·root − 1)
@@ -233,14 +234,6 @@ export function fastRoot(runtime: Runtime): number {
     c.set(exponent, exponent.add(BIAS).shrU(1));
     finish(c, { address, sign: int(0), exponent, high: root, low });
   });
-}
-/** An unsigned i64 as f64. */
-function toFloat(value: Value): Value {
-  return value.convertWide("u");
-}
-/** An f64 times a factor, but at most a limit, as unsigned i64. */
-function scaled(value: Value, factor: number, limit: number): Value {
-  return value.mul(factor).minimum(limit).truncateWide("u");
 }
 /** An f64 toward zero as signed i64. */
 function truncated(value: Value): Value {

@@ -12,7 +12,7 @@ import { combine, inverse, normalizeFraction } from "./fast_series.ts";
 import { PI } from "./fixed.ts";
 import { BIAS } from "./status.ts";
 import { arctangentEntry, rescaled, STEPS, tablesMissing } from "./tables.ts";
-import { add, constant, negate, shiftLeft, shiftRight, subtract, wide } from "./wide.ts";
+import { add, constant, halfFloat, negate, shiftLeft, shiftRight, subtract, wide } from "./wide.ts";
 
 /** Quotients below this power of 2 are left to the exact function. */
 const SMALLEST = 60;
@@ -34,7 +34,7 @@ export function fastArctangent(runtime: Runtime): number {
     refuseIf(c, distance.gtS(SMALLEST));
     // t = n/d · 2^-distance, at most 1.
     const scale = int(1023).sub(distance).wide().shl(52).reinterpret();
-    const t = n.convertWide("u").div(d.convertWide("u")).mul(scale);
+    const t = halfFloat(n).div(halfFloat(d)).mul(scale);
     const j = c.int(t.mul(STEPS).float("nearest").truncate());
     const [numerator, denominator] = [wide(c, n, 0), wide(c, d, 0)];
     const exponent = c.int(int(0).sub(distance));

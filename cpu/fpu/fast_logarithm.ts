@@ -108,7 +108,7 @@ function finishLogarithm(
   k: Value,
   y: { readonly se: Value; readonly significand: Value },
 ): void {
-  const j = c.int(m.high.convertWide("u").mul(STEPS * 2 ** -56).float("nearest").truncate());
+  const j = c.int(m.high.convertWide("s").mul(STEPS * 2 ** -56).float("nearest").truncate());
   const one = wide(c, 1n << 56n, 0);
   const numerator = combine(c, m, one, j, true);
   const denominator = combine(c, m, one, j, false);

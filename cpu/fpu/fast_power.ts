@@ -14,6 +14,7 @@ import { powerEntry, rescaled, STEP_BITS, tablesMissing } from "./tables.ts";
 import {
   addSigned,
   constant,
+  halfFloat,
   multiply,
   multiplyHigh,
   multiplyShort,
@@ -37,8 +38,8 @@ export function fastPower(runtime: Runtime): number {
     const exponent = c.int(se.and(0x7fff).sub(BIAS));
     refuseIf(c, exponent.geS(0).or(exponent.ltS(SMALLEST)));
     const sign = c.int(se.shrU(15));
-    const scale = exponent.add(1023 - 63 + STEP_BITS).wide().shl(52).reinterpret();
-    const j = c.int(x.convertWide("u").mul(scale).float("nearest").truncate());
+    const scale = exponent.add(1023 - 62 + STEP_BITS).wide().shl(52).reinterpret();
+    const j = c.int(halfFloat(x).mul(scale).float("nearest").truncate());
     // s = |x| − j/32, as s × 2^(e − 127).
     const s = wide(c, x, 0);
     const e = c.int(exponent);
@@ -65,10 +66,10 @@ export function fastPower(runtime: Runtime): number {
       const fixed = wide(c, v.high, v.low);
       shiftRight(c, fixed, c.long(int(-1).sub(e).wide()));
       // 1/6 + v·(1/24 …), × 2^64: 53 bits behind 2^-11.
-      const magnitude = c.local(F64, fixed.high.convertWide("u").mul(2 ** -64));
+      const magnitude = c.local(F64, halfFloat(fixed.high).mul(2 ** -63));
       const signed = c.local(F64, negative.isZero().choose(magnitude, magnitude.mul(-1)));
       const terms = [24, 120, 720, 5040, 40320, 362880, 3628800].map((n) => 1 / n);
-      const tail = signed.mul(polynomial(signed, terms)).mul(2 ** 64).truncateWide("s");
+      const tail = signed.mul(polynomial(c, signed, terms)).mul(2 ** 64).truncateWide("s");
       const sixth = c.long(long((1n << 64n) / 6n).add(tail));
       // g = v·(1/2 + v·(…)), p = v·(1 + g); p × 2^(e − 126).
       const half = addSigned(c, constant(1n << 127n), multiplyShort(c, fixed, sixth), negative);
@@ -77,7 +78,7 @@ export function fastPower(runtime: Runtime): number {
       const sum = addSigned(c, v, multiply(c, v, g), negative);
       c.set(p.high, sum.high);
       c.set(p.low, sum.low);
-      // The error of 1/6 + … is below 2^-62, and counts v² times.
+      // The error of 1/6 + … is below 2^-61, and counts v² times.
       c.set(error, multiplyHigh(c, fixed.high, fixed.high).shl(2).add(128));
     });
     c.if(j.isZero(), () => {

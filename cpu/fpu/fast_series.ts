@@ -10,6 +10,7 @@ import { polynomial } from "./bounded.ts";
 import {
   addSigned,
   divide,
+  halfFloat,
   multiply,
   multiplyShort,
   multiplyWide,
@@ -47,11 +48,11 @@ export function inverse(
   const square = wide(c, 0, 0);
   multiplyWide(c, z.high, z.high, square.high, square.low);
   shiftRight(c, square, c.long(int(-2).sub(e.shl(1)).wideSigned()));
-  const s = c.local(F64, square.high.convertWide("u").mul(2 ** -64));
+  const s = c.local(F64, halfFloat(square.high).mul(2 ** -63));
   // 1/3 less or plus s·(1/5 …): the terms have 53 bits behind 2^-14, then 64, and count s times.
   const sign = alternates ? -1 : 1;
-  const tail = polynomial(s, [1 / 5, sign / 7, 1 / 9, sign / 11, 1 / 13]);
-  const small = c.long(s.mul(tail).mul(2 ** 64).truncateWide("u"));
+  const tail = polynomial(c, s, [1 / 5, sign / 7, 1 / 9, sign / 11, 1 / 13]);
+  const small = c.long(s.mul(tail).mul(2 ** 64).truncateWide("s"));
   const third = long(BigInt.asIntN(64, (1n << 64n) / 3n));
   const factor = c.long(alternates ? third.sub(small) : third.add(small));
   const w = multiplyShort(c, square, factor);

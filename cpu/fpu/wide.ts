@@ -61,6 +61,14 @@ export function multiplyShort(c: Code, x: Wide, y: Value): Wide {
   addLow(c, product, multiplyHigh(c, x.low, y));
   return product;
 }
+/** Upper 128 bits of a product of two 128-bit numbers, less by below 2^34. */
+export function multiplyRoughly(c: Code, x: Wide, y: Wide): Wide {
+  const product = { high: c.long(), low: c.long() };
+  multiplyWide(c, x.high, y.high, product.high, product.low);
+  addLow(c, product, c.long(x.low.shrU(32).mul(y.high.shrU(32))));
+  addLow(c, product, c.long(x.high.shrU(32).mul(y.low.shrU(32))));
+  return product;
+}
 export function add(c: Code, x: Wide | Constant, y: Wide): Wide {
   const low = c.long(x.low.add(y.low));
   return { high: c.long(x.high.add(y.high).add(low.ltU(y.low).wide())), low };
@@ -111,9 +119,13 @@ export function normalize(c: Code, x: Wide): Local {
   c.set(bits, bits.add(rest));
   return bits;
 }
+/** Half of a number without sign as f64: hosts convert signed numbers faster. */
+export function halfFloat(value: Value): Value {
+  return value.shrU(1).convertWide("s");
+}
 /** A signed number of 128 bits as f64, to some 53 bits. */
 export function signedFloat(high: Value, low: Value): Value {
-  return high.convertWide("s").mul(2 ** 64).add(low.convertWide("u"));
+  return high.convertWide("s").mul(2 ** 64).add(halfFloat(low).mul(2));
 }
 
 /** {@link divide} differs from the quotient by less than this. */
@@ -129,9 +141,10 @@ function divider(runtime: Runtime): number {
   return runtime.shared("wide.divide", types, [I64, I64], (f) => {
     const c = new Code(f);
     const [xh, xl, yh, yl] = Code.parameters(types) as [Local, Local, Local, Local];
-    // The host's quotient, × 2^62, is within 2^12; what it leaves over, divided again, gives some 50 bits more.
-    const divisor = c.local(F64, yh.convertWide("u"));
-    const first = c.long(xh.convertWide("u").div(divisor).mul(2 ** 62).truncateWide("u"));
+    // The host's quotient, × 2^62 and made a little smaller, so that it is below 2^63, is within 2^13; what it leaves
+    // over, divided again, gives some 50 bits more.
+    const divisor = c.local(F64, halfFloat(yh));
+    const first = c.long(halfFloat(xh).div(divisor).mul(2 ** 62 - 2 ** 10).truncateWide("s"));
     const product = { high: c.long(), low: c.long() };
     multiplyWide(c, first, yh, product.high, product.low);
     const [upper, lower] = [c.long(), c.long()];
@@ -139,7 +152,7 @@ function divider(runtime: Runtime): number {
     addLow(c, product, upper);
     const rest = subtract(c, wide(c, xh.shrU(2), xh.shl(62).or(xl.shrU(2))), product);
     const second = c.long(
-      signedFloat(rest.high, rest.low).div(divisor).mul(2 ** 49).truncateWide("s"),
+      signedFloat(rest.high, rest.low).div(divisor).mul(2 ** 48).truncateWide("s"),
     );
     c.yield(first.add(second.shrS(49)), second.shl(15));
   });
