@@ -204,7 +204,7 @@ export function enterGate(runtime: Runtime): number {
 }
 
 /** Index of the function of IRET with 32-bit operands: () → {@link OUTCOME}. The same as iret.ts. */
-function leaveGate(runtime: Runtime): number {
+export function leaveGate(runtime: Runtime): number {
   return runtime.shared("leaveGate", [], [I32], (f) => {
     const c = new Events(f);
     c.usual();
@@ -258,7 +258,14 @@ function dropInner(c: Events, segment: number): void {
 const SYSTEM_CODE = 0xc09b;
 const SYSTEM_STACK = 0xc093;
 
-/** Index of the function of SYSENTER or SYSEXIT: () → {@link OUTCOME}. The same as software.ts. */
+/** Index of the function of SYSENTER: () → {@link OUTCOME}. The same as software.ts. */
+export function sysenter(runtime: Runtime): number {
+  return systemCall(runtime, false);
+}
+/** Index of the function of SYSEXIT. */
+export function sysexit(runtime: Runtime): number {
+  return systemCall(runtime, true);
+}
 function systemCall(runtime: Runtime, exit: boolean): number {
   return runtime.shared(exit ? "sysexit" : "sysenter", [], [I32], (f) => {
     const c = new Events(f);
@@ -287,6 +294,7 @@ function fastOr(assist: string, attempt: (x: Emitter) => void): Semantics {
     emit(x): void {
       const { f } = x;
       const [outcome, target] = [x.local(), x.local()];
+      x.onMemory();
       attempt(x);
       f.tee(outcome).eqz().if(undefined, false);
       x.record().f.i32(x.runtime.assistIndex(assist)).call(x.runtime.assist);
@@ -310,6 +318,6 @@ export const gateSemantics: Readonly<Record<string, Semantics>> = {
     if (x.operandSize === 4) x.f.call(leaveGate(x.runtime));
     else x.f.i32(OUTCOME.UNUSUAL);
   }),
-  sysenter: fastOr("sysenter", (x) => void x.f.call(systemCall(x.runtime, false))),
-  sysexit: fastOr("sysexit", (x) => void x.f.call(systemCall(x.runtime, true))),
+  sysenter: fastOr("sysenter", (x) => void x.f.call(sysenter(x.runtime))),
+  sysexit: fastOr("sysexit", (x) => void x.f.call(sysexit(x.runtime))),
 };

@@ -5,7 +5,7 @@
 import type { Assists, RecordAssists } from "../execute/assist.ts";
 import type { Semantics } from "../execute/emit.ts";
 import { callFar, callFarM, jmpFar, jmpFarM } from "./far.ts";
-import { enterGate, gateSemantics } from "./fast.ts";
+import { enterGate, gateSemantics, leaveGate, sysenter, sysexit } from "./fast.ts";
 import { loadSegment, segmentSemantics } from "./fast_segments.ts";
 import type { Exported } from "../execute/handlers.ts";
 import { iret } from "./iret.ts";
@@ -16,7 +16,13 @@ import { softwareAssists } from "./software.ts";
 export { createEventUnit, Delivery } from "./delivery.ts";
 
 /** Functions in Wasm that the engine or translated code calls by name. */
-export const eventFunctions: Exported = { enterGate, loadSegment };
+export const eventFunctions: Exported = {
+  enterGate,
+  leaveGate,
+  sysenter,
+  sysexit,
+  loadSegment,
+};
 
 /** Semantics of events, returns and segment loads in Wasm, by operation name. */
 export const eventSemantics: Readonly<Record<string, Semantics>> = {

@@ -107,6 +107,11 @@ export class Emitter extends FlagsEmitter {
 
   // ---- control ----------------------------------------------------------------------------------
 
+  /** What follows works on the state in memory alone, and ends with {@link jump} or {@link exit}. */
+  onMemory(): this {
+    return this;
+  }
+
   /** Raises an exception at this instruction (−1: no error code). Nothing may have been committed. */
   fault(vector: number, errorCode = -1): this {
     this.raise(vector, errorCode);

@@ -56,7 +56,7 @@ const INLINE: ReadonlySet<string> = new Set([
     "rol ror rcl rcr shl shr sar shld shrd bt bts btr btc bsf bsr bswap " +
     "mov movzx movsx lea xchg cbw cwd xlat salc lahf sahf clc stc cmc cld std cli nop " +
     "jmp jmpE call callE ret loop loope loopne jcxz push pop popE pusha popa pushSegment movToSegment popSegment leave pushf sti " +
-    "rdtsc movs movs1 stos stos1 lods lods1 cmps cmps1 scas scas1 " +
+    "int iret sysenter sysexit rdtsc movs movs1 stos stos1 lods lods1 cmps cmps1 scas scas1 " +
     Array.from({ length: 16 }, (_, i) => `j.${i} cmov.${i} set.${i}`).join(" ")).split(" "),
 ]);
 
@@ -484,12 +484,8 @@ class RegionWriter {
         f.end();
       },
       returnTo: (target) => {
-        const { next } = node;
         this.#goToOthers(node, target);
-        if (next === undefined || leavesPage(node, next.eip)) return;
-        f.get(target).i32(next.eip).eq().if(undefined, true);
-        this.#goTo(node, next);
-        f.end();
+        if (node.next !== undefined) this.#goIf(node, target, node.next, true);
       },
     };
   }
@@ -513,7 +509,7 @@ class RegionWriter {
     this.#choose(from, target, nodes.slice(middle));
     f.end();
   }
-  #goIf(from: Node, target: number, to: Node): void {
+  #goIf(from: Node, target: number, to: Node, likely?: boolean): void {
     const { f } = this.#state;
     f.get(target).i32(to.eip).eq();
     if (leavesPage(from, to.eip)) {
@@ -521,7 +517,7 @@ class RegionWriter {
       this.#mapped(to);
       f.and();
     }
-    f.if();
+    f.if(undefined, likely);
     this.#goTo(from, to);
     f.end();
   }

@@ -113,6 +113,13 @@ export class RegionEmitter extends Emitter {
     this.#state.fpu.spill(this.runtime, dirty);
     return this;
   }
+  /** The state is in memory: see `onMemory`. */
+  #onMemory = false;
+  override onMemory(): this {
+    this.#state.seen.bails = true;
+    this.#onMemory = true;
+    return this.spill();
+  }
   override inMemory(body: () => void): this {
     const { fpu, seen } = this.#state;
     this.#state.used |= FPU_WORDS;
@@ -201,6 +208,7 @@ export class RegionEmitter extends Emitter {
     return this;
   }
   override exit(eip: number): this {
+    if (this.#onMemory) return super.exit(eip);
     this.f.get(eip);
     this.#state.leaving.setTarget();
     return this.leaveBy(WAY.DISPATCH, this.#at);
@@ -224,6 +232,11 @@ export class RegionEmitter extends Emitter {
   override jump(target: number): this {
     const { f } = this;
     this.#state.seen.bails = true;
+    if (this.#onMemory) {
+      f.get(target).call(this.#imports.jump).set(target);
+      goOnAt(f, target, this.runtime.handlerType);
+      return this;
+    }
     switch (this.form.operation) {
       case "callE":
         this.#state.counters?.add(f, "indirect call");

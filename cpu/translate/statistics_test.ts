@@ -11,7 +11,7 @@ const CODE = 0x1000;
 // deno-fmt-ignore
 const PROGRAM = [0xb9, 0xe8, 3, 0, 0, 0x89, 0xcf, 0x0f, 0xa2, 0x89, 0xf9, 0x49, 0x75, 0xf7, 0xf4];
 
-function run(now?: () => number): Cpu {
+function run(now?: () => number, program: readonly number[] = PROGRAM): Cpu {
   const cpu = new Cpu({
     ramBytes: 0x10000,
     translateAfter: 10,
@@ -24,7 +24,7 @@ function run(now?: () => number): Cpu {
       acknowledgeInterrupt: () => 0,
     },
   });
-  cpu.memory.write(CODE, new Uint8Array(PROGRAM));
+  cpu.memory.write(CODE, new Uint8Array(program));
   cpu.enterFlatProtectedMode({ eip: CODE, esp: 0x8000 });
   // Code is translated between two runs.
   for (let i = 0; i < 100 && !cpu.halted; i++) cpu.run(100);
@@ -58,4 +58,17 @@ Deno.test("without a clock nothing is counted, and the run is the same", () => {
   assert.equal(plain.instructions, counting.instructions);
   assert.equal(plain.translation?.generationMs, 0);
   assert.equal(plain.translation?.regions, counting.translation?.regions);
+});
+
+Deno.test("a small function in another page returns into the region of its caller", () => {
+  // deno-fmt-ignore: mov ecx, 1000; L: call F; dec ecx; jnz L; hlt; … F: inc eax; ret
+  const caller = [0xb9, 0xe8, 3, 0, 0, 0xe8, 0xf6, 0x0f, 0, 0, 0x49, 0x75, 0xf8, 0xf4];
+  const program = [...caller, ...new Array<number>(0x1000 - caller.length).fill(0x90), 0x40, 0xc3];
+  const cpu = run(() => 0, program);
+  assert.equal(cpu.registers.get("eax"), 1000);
+  const counts = cpu.translationCounts;
+  const turns = (counts.get("translated") ?? 0) / 5;
+  assert.ok(turns > 500, [...counts].join("; "));
+  // A run that ends in the function makes a region of what is left of it, which returns to nobody.
+  assert.ok((counts.get("return") ?? 0) < turns / 4, [...counts].join("; "));
 });
