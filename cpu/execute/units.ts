@@ -10,6 +10,25 @@ export interface Bus {
   readPort(port: number, size: 1 | 2 | 4): number;
   /** OUT: `port` 0..FFFFh. */
   writePort(port: number, size: 1 | 2 | 4, value: number): void;
+  /**
+   * REP INS: up to `count` times IN, into `into` from `at` on, little-endian: as many as change nothing but what the
+   * next one gives, as a drive's data port has them in its buffer. Returns how many; the others come one by one.
+   */
+  readPorts?(
+    port: number,
+    size: 1 | 2 | 4,
+    count: number,
+    into: Uint8Array,
+    at: number,
+  ): number;
+  /** REP OUTS: the same for OUT of what `from` has. */
+  writePorts?(
+    port: number,
+    size: 1 | 2 | 4,
+    count: number,
+    from: Uint8Array,
+    at: number,
+  ): number;
   /** Physical accesses that hit no RAM (MMIO, ROM, holes). */
   readMemory(physical: number, size: 1 | 2 | 4): number;
   /** The write to the same places. */

@@ -54,15 +54,18 @@ function writePort(core: Core, port: number, size: Size): void {
   output(core, port, size, low(core.gpr(0), size));
 }
 
-/** Runs elements; leaves EIP on the instruction when a chunk is done and more is to do. */
-function repeated(core: Core, operands: Operands, element: () => void): void {
+/**
+ * Runs the elements of a chunk behind the first `done`; leaves EIP on the instruction when the chunk is done and more
+ * is to do.
+ */
+function repeated(core: Core, operands: Operands, done: number, element: () => void): void {
   if (operands.repeat === 0) {
     element();
     return;
   }
   const mask = operands.addressSize === 4 ? -1 : 0xffff;
   const chunk = core.eflags & TF || core.i32[L.WATCHING >> 2] !== 0 ? 1 : CHUNK;
-  for (let i = 0; i < chunk; i++) {
+  for (let i = done; i < chunk; i++) {
     const count = core.gpr(1);
     if ((count & mask) === 0) return;
     element();
@@ -80,13 +83,69 @@ function advance(core: Core, register: number, addressSize: number, size: Size):
   core.setGpr(register, (value & ~mask) | (next & mask));
 }
 
+/** A block of elements in plain memory: how many, and where in linear memory of the host. */
+interface Block {
+  readonly count: number;
+  readonly at: number;
+}
+const NO_BLOCK: Block = { count: 0, at: 0 };
+
+/**
+ * As many of the elements that are to be done now as lie upwards in one page of plain memory, of a segment that has
+ * them all, where nobody looks at single accesses; none where one by one may tell more (faults, say).
+ */
+function block(
+  core: Core,
+  { repeat, addressSize }: Operands,
+  { segment, register, size, write }: {
+    readonly segment: number;
+    readonly register: number;
+    readonly size: Size;
+    readonly write: boolean;
+  },
+): Block {
+  const { i32, u32 } = core;
+  if (repeat === 0 || core.report.port !== undefined || core.debug.armed) return NO_BLOCK;
+  if (i32[L.WATCHING >> 2] !== 0 || i32[L.TLB_READ >> 2] === L.TLB_TRACE) return NO_BLOCK;
+  if (((i32[L.EFLAGS >> 2] as number) & (DF | TF)) !== 0) return NO_BLOCK;
+  const mask = addressSize === 4 ? 0xffffffff : 0xffff;
+  const offset = (core.gpr(register) & mask) >>> 0;
+  const linear = core.segmentBase(segment) + offset | 0;
+  if ((linear & (size - 1)) !== 0) return NO_BLOCK;
+  const left = Math.min((core.gpr(1) & mask) >>> 0, CHUNK);
+  const count = Math.min(left, (0x1000 - (linear & 0xfff)) / size);
+  const cache = L.segmentOffset(segment) >> 2;
+  const last = offset + count * size - 1;
+  if (
+    count === 0 || last > mask || last > (u32[cache + (L.SEGMENT.HIGH >> 2)] as number) ||
+    offset < (u32[cache + (L.SEGMENT.LOW >> 2)] as number) ||
+    ((i32[cache + (L.SEGMENT.ACCESS >> 2)] as number) & (write ? 2 : 1)) === 0
+  ) return NO_BLOCK;
+  const at = core.memory.fill(linear, count * size, write) >>> 0;
+  return at === 0 ? NO_BLOCK : { count, at };
+}
+/** Counts elements that were done, and moves ESI or EDI behind them. */
+function commit(core: Core, count: number, register: number, bytes: number, mask: number): void {
+  const value = core.gpr(register);
+  core.setGpr(register, (value & ~mask) | ((value + bytes) & mask));
+  core.setGpr(1, (core.gpr(1) & ~mask) | ((core.gpr(1) - count) & mask));
+}
+
 const ins: Assist = (core, operands) => {
   const size = accessSize(operands);
   const { addressSize } = operands;
   const port = core.gpr(2) & 0xffff;
   // Also with a count of 0 (as measured).
   checkPermission(core, port, size);
-  repeated(core, operands, () => {
+  let done = 0;
+  if (core.bus.readPorts !== undefined) {
+    const { count, at } = block(core, operands, { segment: L.ES, register: 7, size, write: true });
+    if (count > 0) {
+      done = core.bus.readPorts(port, size, count, core.u8, at);
+      commit(core, done, 7, done * size, addressSize === 4 ? -1 : 0xffff);
+    }
+  }
+  repeated(core, operands, done, () => {
     const offset = addressSize === 4 ? core.gpr(7) : core.gpr(7) & 0xffff;
     const linear = core.linear(L.ES, offset, size, true);
     core.memory.probeWrite(linear, size);
@@ -99,7 +158,15 @@ const outs: Assist = (core, operands) => {
   const { addressSize, segment } = operands;
   const port = core.gpr(2) & 0xffff;
   checkPermission(core, port, size);
-  repeated(core, operands, () => {
+  let done = 0;
+  if (core.bus.writePorts !== undefined) {
+    const { count, at } = block(core, operands, { segment, register: 6, size, write: false });
+    if (count > 0) {
+      done = core.bus.writePorts(port, size, count, core.u8, at);
+      commit(core, done, 6, done * size, addressSize === 4 ? -1 : 0xffff);
+    }
+  }
+  repeated(core, operands, done, () => {
     const offset = addressSize === 4 ? core.gpr(6) : core.gpr(6) & 0xffff;
     output(core, port, size, low(core.read(segment, offset, size), size));
     advance(core, 6, addressSize, size);

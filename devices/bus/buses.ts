@@ -37,11 +37,41 @@ function last(mapping: Mapping): number {
   return mapping.first + mapping.count - 1;
 }
 
+/**
+ * A mapping as the bus calls it: objects of one shape, and methods that were looked up before. Looking up `read` of
+ * whatever chip it is at each access took the host as long as many a chip takes for its answer.
+ */
+class Route {
+  readonly mapping: Mapping | undefined;
+  readonly first: number;
+  /** Widest access, and whether unaligned ones are taken whole. */
+  readonly widest: number;
+  readonly unaligned: boolean;
+  readonly registers: Registers;
+  readonly read: Registers["read"];
+  readonly write: Registers["write"];
+
+  constructor(mapping: Mapping | undefined) {
+    const registers = mapping?.registers ?? NOTHING;
+    this.mapping = mapping;
+    this.first = mapping?.first ?? 0;
+    // Where nothing answers at the first port, an 8-bit card may still answer at the next.
+    this.widest = mapping?.widest ?? 1;
+    this.unaligned = mapping?.unaligned === true;
+    this.registers = registers;
+    this.read = registers.read;
+    this.write = registers.write;
+  }
+}
+
+const NOTHING: Registers = { read: () => 0xff, write: () => {} };
+const NO_ROUTE = new Route(undefined);
+
 /** The I/O ports. */
 export class PortBus {
-  /** Index into `#mappings` by port; 0 is nothing. */
+  /** Index into `#routes` by port; 0 is nothing. */
   readonly #index = new Uint16Array(PORTS);
-  readonly #mappings: (Mapping | undefined)[] = [undefined];
+  readonly #routes: Route[] = [NO_ROUTE];
 
   /**
    * Maps registers.
@@ -54,7 +84,7 @@ export class PortBus {
       throw new RangeError(`Cannot map "${name}" at ${hex(first)}: ports are 0x0-0xffff`);
     }
     for (let port = first; port < first + count; port++) {
-      const other = this.#mappings[this.#index[port]];
+      const other = this.at(port);
       if (other !== undefined) {
         throw new RangeError(
           `Cannot map "${name}" at ${hex(first)}: ports ${hex(other.first)}-${
@@ -73,7 +103,7 @@ export class PortBus {
   overlay(mapping: Mapping): () => void {
     const index = this.#fill(mapping);
     return () => {
-      this.#mappings[index] = undefined;
+      this.#routes[index] = NO_ROUTE;
       for (let port = 0; port < PORTS; port++) {
         if (this.#index[port] === index) this.#index[port] = 0;
       }
@@ -81,9 +111,9 @@ export class PortBus {
   }
 
   #fill(mapping: Mapping): number {
-    const free = this.#mappings.indexOf(undefined, 1);
-    const index = free < 0 ? this.#mappings.length : free;
-    this.#mappings[index] = mapping;
+    const free = this.#routes.indexOf(NO_ROUTE, 1);
+    const index = free < 0 ? this.#routes.length : free;
+    this.#routes[index] = new Route(mapping);
     const end = Math.min(PORTS, mapping.first + mapping.count);
     for (let port = mapping.first; port < end; port++) {
       if (this.#index[port] === 0) this.#index[port] = index;
@@ -93,20 +123,18 @@ export class PortBus {
 
   /** What is mapped at `port`. */
   at(port: number): Mapping | undefined {
-    return this.#mappings[this.#index[port & 0xffff]];
+    return this.#route(port & 0xffff).mapping;
+  }
+  #route(port: number): Route {
+    return this.#routes[this.#index[port] as number] as Route;
   }
 
   /** Reads `size` bytes at `port`; unsigned. */
   read(port: number, size: Width): number {
-    const mapping = this.#mappings[this.#index[port]];
-    if (size === 1) {
-      return mapping === undefined ? 0xff : mapping.registers.read(port - mapping.first, 1) & 0xff;
-    }
-    if ((port & (size - 1)) === 0 || mapping?.unaligned === true) {
-      // Nothing at the first port: an 8-bit card may still answer at the next.
-      if (mapping !== undefined && mapping.widest >= size) {
-        return (mapping.registers.read(port - mapping.first, size) & ones(size)) >>> 0;
-      }
+    const route = this.#route(port);
+    if (size === 1) return route.read.call(route.registers, port - route.first, 1) & 0xff;
+    if (((port & (size - 1)) === 0 || route.unaligned) && route.widest >= size) {
+      return (route.read.call(route.registers, port - route.first, size) & ones(size)) >>> 0;
     }
     const half = size === 4 ? 2 : 1;
     const low = this.read(port, half);
@@ -114,16 +142,28 @@ export class PortBus {
     return (low | (high << (half * 8))) >>> 0;
   }
 
+  /** As many of `count` reads of `size` bytes at `port` as its chip does as a block: see `Registers.readBlock`. */
+  readBlock(port: number, size: Width, count: number, into: Uint8Array, at: number): number {
+    const { widest, registers, first } = this.#route(port);
+    if (widest < size || (port & (size - 1)) !== 0) return 0;
+    return registers.readBlock?.(port - first, size, count, into, at) ?? 0;
+  }
+  /** The same of writes. */
+  writeBlock(port: number, size: Width, count: number, from: Uint8Array, at: number): number {
+    const { widest, registers, first } = this.#route(port);
+    if (widest < size || (port & (size - 1)) !== 0) return 0;
+    return registers.writeBlock?.(port - first, size, count, from, at) ?? 0;
+  }
+
   /** Writes the low `size` bytes of `value` to `port`. */
   write(port: number, size: Width, value: number): void {
-    const mapping = this.#mappings[this.#index[port]];
+    const route = this.#route(port);
     if (size === 1) {
-      mapping?.registers.write(port - mapping.first, 1, value & 0xff);
+      route.write.call(route.registers, port - route.first, 1, value & 0xff);
       return;
     }
-    const whole = (port & (size - 1)) === 0 || mapping?.unaligned === true;
-    if (whole && mapping !== undefined && mapping.widest >= size) {
-      mapping.registers.write(port - mapping.first, size, (value & ones(size)) >>> 0);
+    if (((port & (size - 1)) === 0 || route.unaligned) && route.widest >= size) {
+      route.write.call(route.registers, port - route.first, size, (value & ones(size)) >>> 0);
       return;
     }
     const half = size === 4 ? 2 : 1;

@@ -18,6 +18,14 @@ export interface Registers {
   read(offset: number, size: Width): number;
   /** Writes the low `size` bytes of `value` at `offset` from the first register. */
   write(offset: number, size: Width, value: number): void;
+  /**
+   * What many reads at `offset`, one after the other, would give, into `into` from `at` on, little-endian: up to
+   * `count` of them, and only such that change nothing but what the next one gives (for a data port with a buffer:
+   * all but the last, with which the buffer ends). Returns how many.
+   */
+  readBlock?(offset: number, size: Width, count: number, into: Uint8Array, at: number): number;
+  /** The same for writes of what `from` has from `at` on. */
+  writeBlock?(offset: number, size: Width, count: number, from: Uint8Array, at: number): number;
 }
 
 /** A saved state: plain data, which `JSON` can carry. */

@@ -176,6 +176,10 @@ export class Machine {
       bus: {
         readPort: (port, size) => this.board.ports.read(port, size),
         writePort: (port, size, value) => this.board.ports.write(port, size, value),
+        readPorts: (port, size, count, into, at) =>
+          this.board.ports.readBlock(port, size, count, into, at),
+        writePorts: (port, size, count, from, at) =>
+          this.board.ports.writeBlock(port, size, count, from, at),
         readMemory: (physical, size) => this.board.addresses.read(physical, size),
         writeMemory: (physical, size, value) => this.board.addresses.write(physical, size, value),
         acknowledgeInterrupt: () => this.board.acknowledgeInterrupt(),

@@ -15,7 +15,7 @@
 import type { Clock, Timer } from "../bus/clock.ts";
 import { restoreFields, type Saved, saveFields } from "../bus/device.ts";
 import { type BlockBackend, SECTOR_BYTES } from "../bus/block.ts";
-import type { AtaDrive, AtaHost } from "./ata_drive.ts";
+import { type AtaDrive, type AtaHost, beforeLast } from "./ata_drive.ts";
 import { HEADS, identifyDevice, MAX_MULTIPLE, TRACK_SECTORS } from "./ata_identity.ts";
 import {
   COMMAND,
@@ -493,6 +493,21 @@ export class AtaDisk implements AtaDrive {
       if (f.position < f.data.length) f.data[f.position++] = (value >>> (8 * i)) & 0xff;
     }
     if (f.position >= f.data.length) this.#busy("write", COMMAND_NS + f.block * SECTOR_NS);
+  }
+
+  readBlock(size: 1 | 2 | 4, count: number, into: Uint8Array, at: number): number {
+    const f = this.#f;
+    if ((f.task.status & STATUS_DRQ) === 0 || this.#writing()) return 0;
+    const elements = beforeLast(f.data.length - f.position, size, count);
+    for (let i = 0; i < elements * size; i++) into[at + i] = f.data[f.position++] as number;
+    return elements;
+  }
+  writeBlock(size: 1 | 2 | 4, count: number, from: Uint8Array, at: number): number {
+    const f = this.#f;
+    if ((f.task.status & STATUS_DRQ) === 0 || !this.#writing()) return 0;
+    const elements = beforeLast(f.data.length - f.position, size, count);
+    for (let i = 0; i < elements * size; i++) f.data[f.position++] = from[at + i] as number;
+    return elements;
   }
 
   #writing(): boolean {

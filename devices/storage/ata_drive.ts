@@ -37,4 +37,13 @@ export interface AtaDrive extends Device {
   readData(size: 1 | 2 | 4): number;
   /** The data register. */
   writeData(size: 1 | 2 | 4, value: number): void;
+  /** Reads and writes of the data register as `Registers.readBlock` has them. */
+  readBlock(size: 1 | 2 | 4, count: number, into: Uint8Array, at: number): number;
+  /** The same for writes. */
+  writeBlock(size: 1 | 2 | 4, count: number, from: Uint8Array, at: number): number;
+}
+
+/** How many of `count` accesses of `size` bytes lie before the one with which `bytes` of a block are at an end. */
+export function beforeLast(bytes: number, size: 1 | 2 | 4, count: number): number {
+  return Math.max(0, Math.min(count, Math.ceil(bytes / size) - 1));
 }

@@ -12,7 +12,7 @@
 import type { BlockBackend } from "../bus/block.ts";
 import type { Clock, Timer } from "../bus/clock.ts";
 import { restoreFields, type Saved, saveFields } from "../bus/device.ts";
-import type { AtaDrive, AtaHost } from "./ata_drive.ts";
+import { type AtaDrive, type AtaHost, beforeLast } from "./ata_drive.ts";
 import { identifyPacketDevice } from "./ata_identity.ts";
 import {
   COMMAND,
@@ -378,6 +378,18 @@ export class AtapiCd implements AtaDrive {
       f.task.status = STATUS_DRDY | STATUS_DSC;
     }
     return value >>> 0;
+  }
+
+  readBlock(size: 1 | 2 | 4, count: number, into: Uint8Array, at: number): number {
+    const f = this.#f;
+    if ((f.task.status & STATUS_DRQ) === 0 || this.#takesPacket()) return 0;
+    const elements = beforeLast(f.blockEnd - f.position, size, count);
+    for (let i = 0; i < elements * size; i++) into[at + i] = f.data[f.position++] ?? 0;
+    return elements;
+  }
+  /** Packets are short. */
+  writeBlock(): number {
+    return 0;
   }
 
   /** The drive waits for a command packet. */

@@ -55,6 +55,10 @@ export class IdeChannel implements Device {
   readonly command: Registers = {
     read: (offset: number, size: Width): number => this.#read(offset, size),
     write: (offset: number, size: Width, value: number): void => this.#write(offset, size, value),
+    readBlock: (offset, size, count, into, at) =>
+      offset === 0 ? this.#selected()?.readBlock(size, count, into, at) ?? 0 : 0,
+    writeBlock: (offset, size, count, from, at) =>
+      offset === 0 ? this.#selected()?.writeBlock(size, count, from, at) ?? 0 : 0,
   };
 
   /** The control block: one register. */

@@ -147,6 +147,36 @@ Deno.test("WRITE SECTORS asks for the first data without an interrupt, for the r
   assert.deepEqual([bytes[7 * 512], bytes[8 * 512], bytes[9 * 512]], [1, 2, sectors(9, 1)[0]]);
 });
 
+Deno.test("blocks of the data register are all but the last access of a sector", () => {
+  const { lba28, wait, ide, bytes, time } = channel();
+  const { command } = ide;
+  for (const size of [2, 4] as const) {
+    lba28(0x20, 30, 2);
+    for (let i = 0; i < 2; i++) {
+      wait();
+      const into = new Uint8Array(520);
+      assert.equal(command.readBlock?.(0, size, 10, into, 4), 10);
+      const rest = 512 / size - 11;
+      assert.equal(command.readBlock?.(0, size, 256, into, 4 + 10 * size), rest);
+      assert.equal(command.readBlock?.(0, size, 256, into, 0), 0);
+      const last = command.read(0, size);
+      for (let k = 0; k < size; k++) into[516 - size + k] = last >>> (8 * k);
+      assert.deepEqual(into.slice(4, 516), sectors(30 + i, 1));
+    }
+    lba28(0x30, 40, 1);
+    time.pass(10_000);
+    const from = sectors(100 + size, 1);
+    assert.equal(command.writeBlock?.(0, size, 1000, from, 0), 512 / size - 1);
+    let last = 0;
+    for (let k = 0; k < size; k++) last |= (from[512 - size + k] as number) << (8 * k);
+    command.write(0, size, last >>> 0);
+    wait();
+    assert.deepEqual(bytes.slice(40 * 512, 41 * 512), from);
+  }
+  assert.equal(command.readBlock?.(1, 1, 5, new Uint8Array(5), 0), 0, "the error register");
+  assert.equal(command.readBlock?.(0, 2, 5, new Uint8Array(10), 0), 0, "no data");
+});
+
 Deno.test("LBA48 commands and the HOB bit", () => {
   const { lba48, wait, data, read, ide } = channel();
   lba48(0x24, 0x101, 2);
