@@ -22,6 +22,8 @@ import { type Handlers, SPECIAL } from "./handlers.ts";
 
 /** Longest block; REMAINING is a byte, and single blocks should not delay events much. */
 export const MAX_INSTRUCTIONS = 64;
+/** Thresholds that a block waits until it is translated if fields of it are read anew each time. */
+const PATCHED_WAIT = 8;
 /** Bytes of the longest instruction. */
 const LENGTH_MAX = 15;
 /** Most hook records of one block; instrumentation beyond it is a mistake of the plugin. */
@@ -278,6 +280,10 @@ export class BlockTranslator {
         // Not a place to stop at: it belongs to the instruction before.
         u8[record - L.RECORD_BYTES + L.RECORD.REMAINING] = remaining;
       }
+    }
+    // Code that is patched again and again is often one of many such pieces, each of which runs little.
+    if (this.live.length > 0 && this.hotAfter > 1) {
+      i32[header + (L.BLOCK.COUNT >> 2)] = PATCHED_WAIT * this.hotAfter;
     }
     if (!ends) {
       const at = record >> 2;
