@@ -246,9 +246,8 @@ export class Engine implements CodeCache {
     if (i32[L.WATCHING >> 2] !== 0) return 0;
     const host = memory.fill(linear, size, (write & 1) !== 0);
     if (host === 0 && write & 2 && this.#plainEvents()) {
-      const code = memory.faultOf(linear, (write & 1) !== 0);
-      if (code >= 0) {
-        core.fault.set(VECTOR.PF, code, linear);
+      if (memory.missed >= 0) {
+        core.fault.set(VECTOR.PF, memory.missed, linear);
         i32[L.FAULT_DUE >> 2] = 1;
       }
     }

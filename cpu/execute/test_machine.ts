@@ -202,7 +202,7 @@ function flatMemory(core: Core): MemoryUnit {
     readPhysical8: (physical) => core.u8[L.RAM_BASE + physical] as number,
     flush() {},
     fill: () => 0,
-    faultOf: () => -1,
+    missed: -1,
     switchSpace() {},
     invalidate() {},
   };

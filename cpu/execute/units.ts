@@ -129,8 +129,8 @@ export interface MemoryUnit {
    * in one page (if `write`, a store follows at once; of 0 bytes: stores anywhere in the page), or 0 where the interpreter must do it: bus, code, fault.
    */
   fill(linear: number, size: number, write: boolean): number;
-  /** Error code of the page fault of an access at the current CPL, or −1: there is none. */
-  faultOf(linear: number, write: boolean): number;
+  /** Error code of the page fault for which the last {@link fill} returned 0; −1: it was something else. */
+  readonly missed: number;
   /** Empties the TLB of all address spaces: the rules of translation changed (CR0, CR4, A20, the memory map). */
   flush(): void;
   /** CR3 or PAE's pointers were loaded: their address space is the present one. */

@@ -99,6 +99,7 @@ export class Memory implements MemoryUnit {
   translateCode(linear: number): number {
     return this.#translate(linear, false, this.#core.cpl === 3);
   }
+  missed = -1;
   fill(linear: number, size: number, write: boolean): number {
     const core = this.#core;
     const { i32 } = core;
@@ -106,16 +107,18 @@ export class Memory implements MemoryUnit {
     const at = ((i32[L.TLB_SPACE >> 2] as number) >> 2) + (linear >>> 12) +
       (write ? writeTable(user) : readTable(user));
     let word = i32[at] as number;
+    this.missed = -1;
     if (word === 0) {
-      if (this.#walker.tryWalk(linear, write, user) !== WALKED) return 0;
+      const code = this.#walker.tryWalk(linear, write, user);
+      if (code !== WALKED) {
+        this.missed = code;
+        return 0;
+      }
       this.#fill(linear >>> 12);
       word = i32[at] as number;
     }
     if ((word & L.TLB_SEEN) !== 0 && !this.#beforeStore(linear, word, size)) return 0;
     return word === 0 ? 0 : (linear + (word & ~0xfff)) | 0;
-  }
-  faultOf(linear: number, write: boolean): number {
-    return this.#walker.tryWalk(linear, write, this.#core.cpl === 3);
   }
   /** Before a store to a page that is seen, inside the page. False: the page has code. */
   #beforeStore(linear: number, word: number, size: number): boolean {

@@ -153,3 +153,33 @@ Deno.test("a chunk of REP INS that its chip has at hand is one block", () => {
   assert.ok(cpu.halted);
   assert.deepEqual([chip.blocks, chip.ends], [4, 1]);
 });
+
+Deno.test("memory events of REP INS and OUTS are of each element", () => {
+  for (const write of [false, true]) {
+    const { cpu, chip } = make({
+      write,
+      size: 2,
+      count: 5,
+      at: 0x2000,
+      down: false,
+      short: false,
+      length: 256,
+      steps: [],
+      translateAfter: 0,
+    }, true);
+    const events: string[] = [];
+    cpu.hooks.onTranslate((block) => {
+      for (const one of block.instructions) {
+        one.onMemory((event) => {
+          events.push(`${event.address.toString(16)} ${event.size} ${event.write}`);
+        });
+      }
+    });
+    cpu.run(1000);
+    assert.deepEqual(
+      events,
+      [0, 1, 2, 3, 4].map((i) => `${(0x2000 + 2 * i).toString(16)} 2 ${!write}`),
+    );
+    assert.equal(chip.blocks, 0);
+  }
+});

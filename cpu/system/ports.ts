@@ -149,7 +149,9 @@ const ins: Assist = (core, operands) => {
     const offset = addressSize === 4 ? core.gpr(7) : core.gpr(7) & 0xffff;
     const linear = core.linear(L.ES, offset, size, true);
     core.memory.probeWrite(linear, size);
-    core.memory.slowWrite(linear, size, input(core, port, size));
+    const value = input(core, port, size);
+    core.memory.slowWrite(linear, size, value);
+    core.accessed?.(linear, size, value, true);
     advance(core, 7, addressSize, size);
   });
 };

@@ -16,6 +16,7 @@ import * as L from "../state/layout.ts";
 import { fpuSemantics, transcendentalSemantics } from "../fpu/mod.ts";
 import { floatSemantics, simdSemantics } from "../simd/mod.ts";
 import { FPU_POINTERS } from "./fpu_locals.ts";
+import { emitInlineAssist, isInlineAssist } from "./inline_assists.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
 import { leavesPage, type Node, NONE, type Region, successors } from "./region.ts";
 import { type Edges, RegionEmitter, type RegionRuntime } from "./region_emitter.ts";
@@ -323,7 +324,10 @@ class RegionWriter {
     if (this.#handler(record) === SPECIAL.TRACE_OFF) {
       return this.#isTraced(node, record - L.RECORD_BYTES);
     }
-    if (form === undefined) return !STAYS.has(this.#handler(record));
+    if (form === undefined) {
+      const { view, handlers } = this.#module;
+      return !STAYS.has(this.#handler(record)) && !isInlineAssist(view, handlers, record);
+    }
     if (form.form.operation === "call") return node.taken === undefined;
     return !INLINE.has(form.form.operation) || form.form.operation === "callE";
   }
@@ -670,6 +674,10 @@ class RegionWriter {
       }
       case SPECIAL.ASSIST:
       case SPECIAL.ASSIST_ENDS:
+        if (!this.#isTraced(node, record)) {
+          const { view, handlers } = this.#module;
+          if (emitInlineAssist(x, view, handlers, record)) return;
+        }
         this.#assist(node, x, record, handler === SPECIAL.ASSIST_ENDS);
         return;
     }
