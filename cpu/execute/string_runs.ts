@@ -317,9 +317,15 @@ class RunWriter {
     f.get(target).get(VALUE).get(bytes).memoryFill().br(2).end().end();
     f.get(bytes).i32(16).ltU().eqz().if();
     f.get(VALUE).vector(`${LANES[size]}.splat`).set(pattern);
+    f.block().loop().get(bytes).i32(64).ltU().brIf(1);
+    for (let at = 0; at < 64; at += 16) {
+      f.get(target).get(pattern).vectorMemory("v128.store", at);
+    }
+    f.get(target).i32(64).add().set(target).get(bytes).i32(64).sub().set(bytes).br(0).end().end();
+    f.get(bytes).i32(16).ltU().eqz().if();
     f.loop().get(target).get(pattern).vectorMemory("v128.store");
     f.get(target).i32(16).add().set(target);
-    f.get(bytes).i32(16).sub().tee(bytes).i32(15).gtU().brIf(0).end().end();
+    f.get(bytes).i32(16).sub().tee(bytes).i32(15).gtU().brIf(0).end().end().end();
     f.loop().get(bytes).if().get(target).get(VALUE).memory(STORES[size]);
     f.get(target).i32(size).add().set(target).get(bytes).i32(size).sub().set(bytes).br(1);
     f.end().end().end();
