@@ -36,7 +36,7 @@ interface Case {
   readonly handler: readonly number[];
 }
 
-/** Instructions: int 0x80, iret, iretw, sysenter, sysexit, ud2, hlt, nop, a load that faults, pushf, sti. */
+/** Instructions: int 0x80, iret, iretw, sysenter, sysexit, ud2, hlt, nop, a load that faults, pushf, sti, MOV from CR0, CR2, CR3. */
 const instruction: fc.Arbitrary<number[]> = fc.constantFrom(
   [0xcd, 0x80],
   [0xcf],
@@ -48,6 +48,9 @@ const instruction: fc.Arbitrary<number[]> = fc.constantFrom(
   [0xa1, 0, 0, 0x40, 0],
   [0x9c],
   [0xfb],
+  [0x0f, 0x20, 0xc0],
+  [0x0f, 0x20, 0xd3],
+  [0x0f, 0x20, 0xd9],
 );
 const program = fc.array(instruction, { minLength: 1, maxLength: 4 }).map((all) => all.flat());
 const pointer = fc.constantFrom(STACK, STACK - 4, STACK + 0x1000 - 8, STACK + 6, STACK + 0xff0, 0);

@@ -72,3 +72,18 @@ Deno.test("a small function in another page returns into the region of its calle
   // A run that ends in the function makes a region of what is left of it, which returns to nobody.
   assert.ok((counts.get("return") ?? 0) < turns / 4, [...counts].join("; "));
 });
+
+Deno.test("control registers are read inside regions", () => {
+  // deno-fmt-ignore: mov ecx, 1000; L: mov eax, cr0; add ebx, eax; mov edx, cr3; dec ecx; jnz L; hlt
+  const program = [0xb9, 0xe8, 3, 0, 0, 0x0f, 0x20, 0xc0, 1, 0xc3, 0x0f, 0x20, 0xda, 0x49, 0x75, 0xf5, 0xf4];
+  const cpu = run(() => 0, program);
+  const cr0 = cpu.registers.get("cr0");
+  assert.ok((cr0 & 1) === 1);
+  assert.deepEqual(
+    ["eax", "ebx", "edx"].map((name) => cpu.registers.get(name)),
+    [cr0, (cr0 * 1000) % 2 ** 32, 0],
+  );
+  const counts = cpu.translationCounts;
+  assert.ok((counts.get("translated") ?? 0) > 3000, [...counts].join("; "));
+  assert.equal(counts.get("assist movFromControl"), undefined);
+});
