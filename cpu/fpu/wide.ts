@@ -62,7 +62,7 @@ export function multiplyShort(c: Code, x: Wide, y: Value): Wide {
   return product;
 }
 /** Upper 128 bits of a product of two 128-bit numbers, less by below 2^34. */
-export function multiplyRoughly(c: Code, x: Wide, y: Wide): Wide {
+export function multiplyRoughly(c: Code, x: Wide, y: Wide | Constant): Wide {
   const product = { high: c.long(), low: c.long() };
   multiplyWide(c, x.high, y.high, product.high, product.low);
   addLow(c, product, c.long(x.low.shrU(32).mul(y.high.shrU(32))));
