@@ -1,7 +1,7 @@
 /**
  * From a region to a Wasm function: analysis of flags and registers, control structure, instructions.
  *
- * The graph is reducible (region.ts sees to that), so that it becomes loops and blocks: a node is emitted inside
+ * The graph is reducible (structure.ts sees to that), so that it becomes loops and blocks: a node is emitted inside
  * its dominator; one that several forward edges reach is the code behind a block that they leave; a back
  * edge continues a loop. Instructions that have no inline translation call the interpreter's handler, with
  * all state in memory. Source: N. Ramsey, "Beyond Relooper" (2022).
@@ -18,10 +18,11 @@ import { floatSemantics, simdSemantics } from "../simd/mod.ts";
 import { FPU_POINTERS } from "./fpu_locals.ts";
 import { emitInlineAssist, isInlineAssist } from "./inline_assists.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
-import { leavesPage, type Node, NONE, type Region, successors } from "./region.ts";
+import { leavesPage, type Node, NONE, type Region } from "./region.ts";
 import { type Edges, RegionEmitter, type RegionRuntime } from "./region_emitter.ts";
 import { NEED, type Need } from "./flags.ts";
 import { FLAGS, RegionState } from "./region_state.ts";
+import { successors } from "./structure.ts";
 import { Windows } from "./windows.ts";
 import { REGION_HEADER } from "./resident.ts";
 import type { RegionCounters } from "./statistics.ts";
@@ -121,6 +122,7 @@ class RegionWriter {
   #analysing = false;
   /** Windows with which the node that is emitted next goes on, and registers that are not as they say. */
   #entered: { readonly windows: Windows | undefined; readonly written: number } | undefined;
+  readonly #selectors = new Map<Node, number>();
   /** Local with the mode word at entry. */
   #modeWord = -1;
 
@@ -299,7 +301,7 @@ class RegionWriter {
         const target = this.#facts.get(to) as NodeFacts;
         if (facts.spends) target.checked = true;
       }
-      facts.checked ||= node.isLoop || node === nodes[0];
+      facts.checked ||= node.isLoop || node.dispatcher !== undefined || node === nodes[0];
     }
     for (const node of nodes.toReversed()) {
       const facts = this.#facts.get(node) as NodeFacts;
@@ -376,6 +378,11 @@ class RegionWriter {
   }
   #body(node: Node): void {
     const state = this.#state;
+    if (node.entries.length > 0) {
+      const [first = 0, ...rest] = node.entries.map((to) => this.#branchDepth(to));
+      state.f.get(this.#selector(node)).brTable([first, ...rest], first);
+      return;
+    }
     state.dirty = (this.#facts.get(node) as NodeFacts).dirtyIn;
     const entered = this.#entered;
     this.#entered = undefined;
@@ -403,17 +410,29 @@ class RegionWriter {
     state.elsewhere(() => {
       this.#charge(to);
       this.#passFlags(from, to);
-      if (to.order <= from.order || to.forward > 1) {
-        const label = this.#labels.findLast((one) => one.node === to);
-        if (label === undefined) throw new Error("a node of the region has no label");
-        f.br(f.depth - label.depth);
-      } else {
+      const at = to.dispatcher ?? to;
+      if (at !== to) f.i32(at.entries.indexOf(to)).set(this.#selector(at));
+      if (at.order <= from.order || at.forward > 1) f.br(this.#branchDepth(at));
+      else if (at !== to) this.#tree(at);
+      else {
         const { windows } = state;
         const goesOnThere = goesOn(from, to) && windows.known;
         this.#entered = { windows: goesOnThere ? windows : undefined, written: state.seen.written };
         this.#tree(to);
       }
     });
+  }
+  /** How many structures are to be left for a node. */
+  #branchDepth(to: Node): number {
+    const label = this.#labels.findLast((one) => one.node === to);
+    if (label === undefined) throw new Error("a node of the region has no label");
+    return this.#state.f.depth - label.depth;
+  }
+  /** Local with the number of the entry that a dispatcher goes to. */
+  #selector(dispatcher: Node): number {
+    let local = this.#selectors.get(dispatcher);
+    if (local === undefined) this.#selectors.set(dispatcher, local = this.#state.f.local());
+    return local;
   }
   /** Whether a node is entered with flags that are deferred: several ways lead there, and they may not be needed. */
   #defers(node: Node): boolean {

@@ -4,8 +4,7 @@
  * A region is what direct jumps reach from one entry: a function or a loop nest. Calls are not followed, but
  * the code behind a call is part of the region, and a function's call of itself is a jump. Only blocks that have been executed (so decoded) are taken:
  * what never ran stays an exit. Size is limited, because the optimising compiler's time grows faster than
- * the function. Sources: N. Ramsey, "Beyond Relooper" (2022); Cooper, Harvey, Kennedy, "A Simple, Fast
- * Dominance Algorithm" (2001).
+ * the function.
  * @module
  */
 import * as L from "../state/layout.ts";
@@ -13,6 +12,7 @@ import type { Core } from "../execute/core.ts";
 import type { Blocks } from "../execute/blocks.ts";
 import { type Handlers, SPECIAL } from "../execute/handlers.ts";
 import type { IndirectJumps } from "./indirect.ts";
+import { structure } from "./structure.ts";
 import { isTraced } from "./traced.ts";
 
 /** Most blocks and instructions of a region. */
@@ -66,6 +66,10 @@ export interface Node {
   order: number;
   dominator: Node | undefined;
   readonly children: Node[];
+  /** What edges to this node go through, since several nodes are ways into its loop: see structure.ts. */
+  dispatcher: Node | undefined;
+  /** Of a dispatcher, which has no code: the nodes that it leads to. */
+  readonly entries: readonly Node[];
   /** Has a back edge. */
   isLoop: boolean;
   /** Forward edges into it. */
@@ -185,7 +189,8 @@ export class RegionFinder {
       if (node.takenEip !== NONE) node.takenBlock = this.#find(node, node.takenEip, mode, base);
       if (node.nextEip !== NONE) node.nextBlock = this.#find(node, node.nextEip, mode, base);
     }
-    return { nodes: structure(first), mode, base, instructions, alive: 0 };
+    const nodesInOrder = structure(first).filter(({ entries }) => entries.length === 0);
+    return { nodes: nodesInOrder, mode, base, instructions, alive: 0 };
   }
 
   /** Physical address of a node's first byte. */
@@ -297,6 +302,8 @@ export class RegionFinder {
       order: -1,
       dominator: undefined,
       children: [],
+      dispatcher: undefined,
+      entries: [],
       isLoop: false,
       forward: 0,
     };
@@ -325,101 +332,4 @@ export function leavesPage(from: Node, eip: number): boolean {
 
 function key(call: Inlined | undefined, eip: number): string {
   return `${call?.id ?? 0}:${eip}`;
-}
-
-/** Nodes that a node's edges lead to. */
-export function successors(node: Node): Node[] {
-  const out: Node[] = [];
-  if (node.taken !== undefined) out.push(node.taken);
-  if (node.next !== undefined && node.next !== node.taken) out.push(node.next);
-  return node.others.length === 0 ? out : [...out, ...node.others];
-}
-
-/** Orders the nodes and finds dominators, loops and joins; edges that enter a loop elsewhere become exits. */
-function structure(entry: Node): Node[] {
-  for (;;) {
-    const nodes = reversePostorder(entry);
-    for (const node of nodes) {
-      node.predecessors.length = 0;
-      node.children.length = 0;
-      node.dominator = undefined;
-      node.isLoop = false;
-      node.forward = 0;
-    }
-    for (const node of nodes) for (const to of successors(node)) to.predecessors.push(node);
-    dominators(nodes);
-    let irreducible = false;
-    for (const node of nodes) {
-      for (const to of successors(node)) {
-        if (to.order > node.order) {
-          // Both ways of a branch to the same place are two edges.
-          to.forward += node.taken === to && node.next === to ? 2 : 1;
-        } else if (dominates(to, node)) to.isLoop = true;
-        else {
-          irreducible = true;
-          if (node.taken === to) node.taken = undefined;
-          if (node.next === to) node.next = undefined;
-          node.others = node.others.filter((other) => other !== to);
-        }
-      }
-    }
-    if (irreducible) continue;
-    for (const node of nodes) if (node !== entry) node.dominator?.children.push(node);
-    return nodes;
-  }
-}
-
-function reversePostorder(entry: Node): Node[] {
-  const seen = new Set<Node>([entry]);
-  const out: Node[] = [];
-  const stack: { node: Node; rest: Node[] }[] = [{ node: entry, rest: successors(entry) }];
-  for (;;) {
-    const top = stack.at(-1);
-    if (top === undefined) break;
-    const to = top.rest.pop();
-    if (to === undefined) {
-      out.push(top.node);
-      stack.pop();
-    } else if (!seen.has(to)) {
-      seen.add(to);
-      stack.push({ node: to, rest: successors(to) });
-    }
-  }
-  out.reverse();
-  for (const [order, node] of out.entries()) node.order = order;
-  return out;
-}
-
-function dominators(nodes: readonly Node[]): void {
-  const [entry] = nodes;
-  if (entry === undefined) return;
-  entry.dominator = entry;
-  for (let changed = true; changed;) {
-    changed = false;
-    for (const node of nodes) {
-      if (node === entry) continue;
-      let best: Node | undefined;
-      for (const from of node.predecessors) {
-        if (from.dominator === undefined) continue;
-        best = best === undefined ? from : intersect(best, from);
-      }
-      if (node.dominator !== best) {
-        node.dominator = best;
-        changed = true;
-      }
-    }
-  }
-}
-function intersect(a: Node, b: Node): Node {
-  let [x, y] = [a, b];
-  while (x !== y) {
-    while (x.order > y.order) x = x.dominator as Node;
-    while (y.order > x.order) y = y.dominator as Node;
-  }
-  return x;
-}
-function dominates(a: Node, b: Node): boolean {
-  let x = b;
-  while (x.order > a.order) x = x.dominator as Node;
-  return x === a;
 }
