@@ -142,23 +142,27 @@ export async function runGuest(
   };
   watch();
   let done = false;
-  for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
-    const lines = (text + part).split(/\r*\n/);
-    text = lines.pop() as string;
-    for (const line of lines) {
-      if (done) break;
-      watch();
-      marks.push({
-        line,
-        wallSeconds: (performance.now() - start) / 1000,
-        cpuSeconds: cpuSeconds(child.pid),
-        peakMiB: peakMiB(child.pid),
-      });
-      done = options.last(line);
-      if (done) child.kill("SIGKILL");
+  try {
+    for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
+      const lines = (text + part).split(/\r*\n/);
+      text = lines.pop() as string;
+      for (const line of lines) {
+        if (done) break;
+        watch();
+        marks.push({
+          line,
+          wallSeconds: (performance.now() - start) / 1000,
+          cpuSeconds: cpuSeconds(child.pid),
+          peakMiB: peakMiB(child.pid),
+        });
+        done = options.last(line);
+        if (done) child.kill("SIGKILL");
+      }
     }
+  } finally {
+    // Also where a machine was gone before its figures were read.
+    clearTimeout(timer);
   }
-  clearTimeout(timer);
   await child.status;
   if (!done) {
     const end = [...marks.slice(-8).map((mark) => mark.line), text].join("\n");
