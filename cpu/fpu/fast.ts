@@ -19,6 +19,7 @@ import { BIAS, C0, C1, C3, INTEGER_BIT, MAX_EXPONENT, PE } from "./status.ts";
 const ROUNDING = 0xc00;
 const CONTROL = 0xf00 | PE;
 const CONTROL_DEFAULT = 0x300 | PE;
+const PRECISION = 0x300;
 const CHOP = 0xc00;
 
 const UNFIT = -1;
@@ -27,7 +28,7 @@ const UNFIT = -1;
 export function isOrdinary(se: Value, significand: Value): Value {
   return se.and(0x7fff).sub(1).ltU(MAX_EXPONENT - 1).and(significand.ltS(0));
 }
-function isZero(se: Value, significand: Value): Value {
+export function isZero(se: Value, significand: Value): Value {
   return significand.isZero().and(se.and(0x7fff).isZero());
 }
 /** 1 when high, followed by the bits of low, is nearer to the number above, or half-way and odd. */
@@ -159,6 +160,39 @@ const ARITHMETIC: Readonly<Record<Fast, (c: Code, pair: Pair) => void>> = {
   div: divideFast,
 };
 
+/** Ends an operation of which one operand is a zero and the other an ordinary number: exact, however it would be rounded. */
+function withZero(c: Code, operation: Fast, { address, xse, x, yse, y, mode }: Pair): void {
+  if (operation === "add") {
+    c.if(isZero(yse, y).and(isOrdinary(xse, x)), () => {
+      // Precision control rounds the sum all the same.
+      c.if(word(FPU_CONTROL).and(PRECISION).eq(PRECISION), () => {
+        c.store(address, xse.xor(mode), 8, 2);
+        c.return(int(0));
+      });
+    });
+    c.if(isZero(xse, x).and(isOrdinary(yse, y)), () => {
+      c.if(word(FPU_CONTROL).and(PRECISION).eq(PRECISION), () => {
+        c.store(address, y, 0, 8);
+        c.store(address, yse, 8, 2);
+        c.return(int(0));
+      });
+    });
+  } else {
+    const zeroX = isZero(xse, x).and(isOrdinary(yse, y));
+    const zeroY = isZero(yse, y).and(isOrdinary(xse, x));
+    // The divisor must not be the zero.
+    const zero = operation === "mul"
+      ? zeroX.or(zeroY)
+      : mode.isZero().and(zeroX).or(mode.and(zeroY));
+    c.if(zero, () => {
+      c.store(address, 0n, 0, 8);
+      c.store(address, xse.xor(yse).and(0x8000), 8, 2);
+      c.return(int(0));
+    });
+  }
+  c.return(int(UNFIT));
+}
+
 /**
  * (address of x, sign and exponent of y, significand of y, mode): x = x op y. `mode` of an addition: 8000h for
  * −x + y, else 0; of a division: 1 for y ÷ x.
@@ -171,7 +205,12 @@ export function fastArithmetic(runtime: Runtime, operation: Fast): number {
     const [xse, x] = [c.int(address.load16(8)), c.long(address.load64())];
     const fit = isOrdinary(xse, x).and(isOrdinary(yse, y))
       .and(word(FPU_CONTROL).and(CONTROL).eq(CONTROL_DEFAULT));
-    c.if(fit.isZero(), () => c.return(int(UNFIT)), undefined, false);
+    c.if(
+      fit.isZero(),
+      () => withZero(c, operation, { address, xse, x, yse, y, mode }),
+      undefined,
+      false,
+    );
     ARITHMETIC[operation](c, { address, xse, x, yse, y, mode });
   });
 }

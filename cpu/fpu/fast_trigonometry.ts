@@ -10,9 +10,9 @@ import { Code, int, type Local, long, type Value } from "../execute/expression.t
 import type { Runtime } from "../execute/runtime.ts";
 import { F64, I32, I64 } from "../execute/wasm.ts";
 import { finishBounded, polynomial, refuse, refuseIf, RESULT, UNFIT } from "./bounded.ts";
-import { isOrdinary } from "./fast.ts";
+import { isOrdinary, isZero } from "./fast.ts";
 import { PI_66 } from "./fixed.ts";
-import { BIAS, PE } from "./status.ts";
+import { BIAS, INTEGER_BIT, PE } from "./status.ts";
 import {
   add,
   type Constant,
@@ -143,10 +143,22 @@ function reduce(runtime: Runtime): number {
   });
 }
 
-/** The argument at an address; refuses what is not ordinary. */
-function argument(c: Code, address: Local): { se: Local; significand: Local; exponent: Local } {
+/** The argument at an address; `ofZero` returns a result, what else is not ordinary is refused. */
+function argument(
+  c: Code,
+  address: Local,
+  ofZero: (se: Value, significand: Value) => void,
+): { se: Local; significand: Local; exponent: Local } {
   const [se, significand] = [c.int(address.load16(8)), c.long(address.load64())];
-  refuseIf(c, isOrdinary(se, significand).isZero());
+  c.if(
+    isOrdinary(se, significand).isZero(),
+    () => {
+      c.if(isZero(se, significand), () => ofZero(se, significand));
+      refuse(c);
+    },
+    undefined,
+    false,
+  );
   return { se, significand, exponent: c.int(se.and(0x7fff).sub(BIAS)) };
 }
 
@@ -155,7 +167,10 @@ export function fastCircular(runtime: Runtime): number {
   return runtime.shared("trigonometry.circular", [I32, I32], RESULT, (f) => {
     const c = new Code(f);
     const [address, shift] = Code.parameters([I32, I32]) as [Local, Local];
-    const { se, significand, exponent } = argument(c, address);
+    const { se, significand, exponent } = argument(c, address, (se, significand) => {
+      c.if(shift, () => c.return(int(0), int(BIAS), long(INTEGER_BIT)));
+      c.return(int(0), se, significand);
+    });
     c.if(
       exponent.leS(TINY),
       () => {
@@ -189,7 +204,11 @@ export function fastTangent(runtime: Runtime): number {
   return runtime.shared("trigonometry.tangent", [I32], RESULT, (f) => {
     const c = new Code(f);
     const [address] = Code.parameters([I32]) as [Local];
-    const { se, significand, exponent } = argument(c, address);
+    const { se, significand, exponent } = argument(
+      c,
+      address,
+      (se, significand) => c.return(int(0), se, significand),
+    );
     c.if(
       exponent.leS(TINY),
       () => {

@@ -186,7 +186,11 @@ function check(
 }
 
 const RUNS = Number(Deno.env.get("RUNS") ?? 1500);
-const angle = fc.oneof({ arbitrary: number80(exponents(-40, 32)), weight: 4 }, multipleOfPi)
+const angle = fc.oneof(
+  { arbitrary: number80(exponents(-40, 32)), weight: 40 },
+  { arbitrary: multipleOfPi, weight: 10 },
+  fc.constantFrom(0, 0x8000).map((se) => ({ se, significand: 0n })),
+)
   .map((x) => [x]);
 const common = number80(fc.integer({ min: -20, max: 20 })).map((x) => [x]);
 
