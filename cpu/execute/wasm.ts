@@ -8,6 +8,7 @@
  * proposal (custom section `metadata.code.branch_hint`).
  * @module
  */
+import { Bytes } from "./bytes.ts";
 import {
   LANE_OPCODES,
   type LaneOperation,
@@ -75,44 +76,9 @@ export type Operation = keyof typeof OPCODES;
 /** Name of a load or store. */
 export type Access = keyof typeof ACCESSES;
 
-function unsigned(value: number, out: number[]): void {
-  let rest = value >>> 0;
-  do {
-    const low = rest & 0x7f;
-    rest >>>= 7;
-    out.push(rest ? low | 0x80 : low);
-  } while (rest);
-}
-
-function signed(value: number, out: number[]): void {
-  let rest = value | 0;
-  for (;;) {
-    const low = rest & 0x7f;
-    rest >>= 7;
-    if ((rest === 0 && !(low & 0x40)) || (rest === -1 && (low & 0x40))) {
-      out.push(low);
-      return;
-    }
-    out.push(low | 0x80);
-  }
-}
-
-function signed64(value: bigint, out: number[]): void {
-  let rest = BigInt.asIntN(64, value);
-  for (;;) {
-    const low = Number(rest & 0x7fn);
-    rest >>= 7n;
-    if ((rest === 0n && !(low & 0x40)) || (rest === -1n && (low & 0x40))) {
-      out.push(low);
-      return;
-    }
-    out.push(low | 0x80);
-  }
-}
-
 /** A function under construction. Locals 0…n−1 are its parameters. */
 export class WasmFunction {
-  readonly code: number[] = [];
+  readonly code: Bytes = new Bytes();
   readonly localTypes: number[] = [];
   readonly hints: number[] = [];
   readonly parameters: number;
@@ -130,73 +96,83 @@ export class WasmFunction {
   }
   /** Appends instructions without immediates by name. */
   op(...names: Operation[]): this {
-    for (const name of names) this.code.push(OPCODES[name]);
+    for (let i = 0; i < names.length; i++) this.code.byte(OPCODES[names[i] as Operation]);
     return this;
   }
   /** Appends a load or store; the address (and for a store the value) is on the stack. */
   memory(name: Access, offset = 0): this {
-    this.code.push(ACCESSES[name], 0);
-    unsigned(offset, this.code);
+    this.code.byte(ACCESSES[name]);
+    this.code.byte(0);
+    this.code.unsigned(offset);
     return this;
   }
   /** Appends vector instructions without immediates by name. */
   vector(...names: VectorOperation[]): this {
     for (const name of names) {
-      this.code.push(VECTOR);
-      unsigned(VECTOR_OPCODES[name], this.code);
+      this.code.byte(VECTOR);
+      this.code.unsigned(VECTOR_OPCODES[name]);
     }
     return this;
   }
   /** Appends a vector load or store; the address (and for a store the value) is on the stack. */
   vectorMemory(name: VectorAccess, offset = 0): this {
-    this.code.push(VECTOR, VECTOR_ACCESSES[name], 0);
-    unsigned(offset, this.code);
+    this.code.byte(VECTOR);
+    this.code.byte(VECTOR_ACCESSES[name]);
+    this.code.byte(0);
+    this.code.unsigned(offset);
     return this;
   }
   /** Appends an access to lane `lane`. */
   lane(name: LaneOperation, lane: number): this {
-    this.code.push(VECTOR, LANE_OPCODES[name], lane);
+    this.code.byte(VECTOR);
+    this.code.byte(LANE_OPCODES[name]);
+    this.code.byte(lane);
     return this;
   }
   /** i8x16.shuffle: bytes 0–15 of the first operand, 16–31 of the second, for each byte of the result. */
   shuffle(bytes: readonly number[]): this {
     if (bytes.length !== 16) throw new RangeError(`A shuffle takes 16 bytes, not ${bytes.length}`);
-    this.code.push(VECTOR, 13, ...bytes);
+    this.code.byte(VECTOR);
+    this.code.byte(13);
+    this.code.append(bytes);
     return this;
   }
   /** Pushes a vector of 16 bytes. */
   v128(bytes: readonly number[]): this {
     if (bytes.length !== 16) throw new RangeError(`A vector has 16 bytes, not ${bytes.length}`);
-    this.code.push(VECTOR, 12, ...bytes);
+    this.code.byte(VECTOR);
+    this.code.byte(12);
+    this.code.append(bytes);
     return this;
   }
   i32(value: number): this {
-    this.code.push(0x41);
-    signed(value, this.code);
+    this.code.byte(0x41);
+    this.code.signed(value);
     return this;
   }
   i64(value: bigint): this {
-    this.code.push(0x42);
-    signed64(value, this.code);
+    this.code.byte(0x42);
+    this.code.signed64(value);
     return this;
   }
   f64(value: number): this {
-    this.code.push(0x44, ...new Uint8Array(new Float64Array([value]).buffer));
+    this.code.byte(0x44);
+    this.code.append(new Uint8Array(new Float64Array([value]).buffer));
     return this;
   }
   get(local: number): this {
-    this.code.push(0x20);
-    unsigned(local, this.code);
+    this.code.byte(0x20);
+    this.code.unsigned(local);
     return this;
   }
   set(local: number): this {
-    this.code.push(0x21);
-    unsigned(local, this.code);
+    this.code.byte(0x21);
+    this.code.unsigned(local);
     return this;
   }
   tee(local: number): this {
-    this.code.push(0x22);
-    unsigned(local, this.code);
+    this.code.byte(0x22);
+    this.code.unsigned(local);
     return this;
   }
 
@@ -220,139 +196,166 @@ export class WasmFunction {
 
   /** memmove: destination, source and length in bytes are on the stack. */
   memoryCopy(): this {
-    this.code.push(0xfc, 10, 0, 0);
+    this.code.byte(0xfc);
+    this.code.byte(10);
+    this.code.byte(0);
+    this.code.byte(0);
     return this;
   }
   /** memset: destination, byte and length are on the stack. */
   memoryFill(): this {
-    this.code.push(0xfc, 11, 0);
+    this.code.byte(0xfc);
+    this.code.byte(11);
+    this.code.byte(0);
     return this;
   }
 
   // i32 arithmetic
   add(): this {
-    return this.op("i32.add");
+    this.code.byte(OPCODES["i32.add"]);
+    return this;
   }
   sub(): this {
-    return this.op("i32.sub");
+    this.code.byte(OPCODES["i32.sub"]);
+    return this;
   }
   mul(): this {
-    return this.op("i32.mul");
+    this.code.byte(OPCODES["i32.mul"]);
+    return this;
   }
   and(): this {
-    return this.op("i32.and");
+    this.code.byte(OPCODES["i32.and"]);
+    return this;
   }
   or(): this {
-    return this.op("i32.or");
+    this.code.byte(OPCODES["i32.or"]);
+    return this;
   }
   xor(): this {
-    return this.op("i32.xor");
+    this.code.byte(OPCODES["i32.xor"]);
+    return this;
   }
   shl(): this {
-    return this.op("i32.shl");
+    this.code.byte(OPCODES["i32.shl"]);
+    return this;
   }
   shrS(): this {
-    return this.op("i32.shr_s");
+    this.code.byte(OPCODES["i32.shr_s"]);
+    return this;
   }
   shrU(): this {
-    return this.op("i32.shr_u");
+    this.code.byte(OPCODES["i32.shr_u"]);
+    return this;
   }
   eqz(): this {
-    return this.op("i32.eqz");
+    this.code.byte(OPCODES["i32.eqz"]);
+    return this;
   }
   eq(): this {
-    return this.op("i32.eq");
+    this.code.byte(OPCODES["i32.eq"]);
+    return this;
   }
   ne(): this {
-    return this.op("i32.ne");
+    this.code.byte(OPCODES["i32.ne"]);
+    return this;
   }
   ltS(): this {
-    return this.op("i32.lt_s");
+    this.code.byte(OPCODES["i32.lt_s"]);
+    return this;
   }
   ltU(): this {
-    return this.op("i32.lt_u");
+    this.code.byte(OPCODES["i32.lt_u"]);
+    return this;
   }
   gtU(): this {
-    return this.op("i32.gt_u");
+    this.code.byte(OPCODES["i32.gt_u"]);
+    return this;
   }
   geU(): this {
-    return this.op("i32.ge_u");
+    this.code.byte(OPCODES["i32.ge_u"]);
+    return this;
   }
   drop(): this {
-    return this.op("drop");
+    this.code.byte(OPCODES.drop);
+    return this;
   }
   select(): this {
-    return this.op("select");
+    this.code.byte(OPCODES.select);
+    return this;
   }
 
   // Control. `type` is the result type of the structure, none if absent.
   block(type: number = EMPTY): this {
     this.depth++;
-    this.code.push(0x02, type);
+    this.code.byte(0x02);
+    this.code.byte(type);
     return this;
   }
   loop(type: number = EMPTY): this {
     this.depth++;
-    this.code.push(0x03, type);
+    this.code.byte(0x03);
+    this.code.byte(type);
     return this;
   }
   /** Consumes a condition. `likely`: branch hint for the optimising compiler. */
   if(type?: number, likely?: boolean): this {
     if (likely !== undefined) this.hint(likely);
     this.depth++;
-    this.code.push(0x04, type ?? EMPTY);
+    this.code.byte(0x04);
+    this.code.byte(type ?? EMPTY);
     return this;
   }
   else(): this {
-    this.code.push(0x05);
+    this.code.byte(0x05);
     return this;
   }
   end(): this {
     this.depth--;
-    this.code.push(0x0b);
+    this.code.byte(0x0b);
     return this;
   }
   br(depth: number): this {
-    this.code.push(0x0c);
-    unsigned(depth, this.code);
+    this.code.byte(0x0c);
+    this.code.unsigned(depth);
     return this;
   }
   brIf(depth: number, likely?: boolean): this {
     if (likely !== undefined) this.hint(likely);
-    this.code.push(0x0d);
-    unsigned(depth, this.code);
+    this.code.byte(0x0d);
+    this.code.unsigned(depth);
     return this;
   }
   brTable(depths: readonly number[], otherwise: number): this {
-    this.code.push(0x0e);
-    unsigned(depths.length, this.code);
-    for (const depth of depths) unsigned(depth, this.code);
-    unsigned(otherwise, this.code);
+    this.code.byte(0x0e);
+    this.code.unsigned(depths.length);
+    for (const depth of depths) this.code.unsigned(depth);
+    this.code.unsigned(otherwise);
     return this;
   }
   return(): this {
-    return this.op("return");
+    this.code.byte(OPCODES.return);
+    return this;
   }
   /** Calls emitted so far. */
   calls = 0;
   call(functionIndex: number): this {
     this.calls++;
-    this.code.push(0x10);
-    unsigned(functionIndex, this.code);
+    this.code.byte(0x10);
+    this.code.unsigned(functionIndex);
     return this;
   }
   callIndirect(type: number, table = 0): this {
     this.calls++;
-    this.code.push(0x11);
-    unsigned(type, this.code);
-    unsigned(table, this.code);
+    this.code.byte(0x11);
+    this.code.unsigned(type);
+    this.code.unsigned(table);
     return this;
   }
   /** A tail call of an entry of a table. */
   returnCallIndirect(type: number, table = 0): this {
-    this.code.push(0x13);
-    unsigned(type, this.code);
-    unsigned(table, this.code);
+    this.code.byte(0x13);
+    this.code.unsigned(type);
+    this.code.unsigned(table);
     return this;
   }
   private hint(likely: boolean): void {
@@ -360,16 +363,38 @@ export class WasmFunction {
   }
 }
 
+/** Entries of a section. */
+class Section {
+  readonly bytes: Bytes = new Bytes();
+  count = 0;
+
+  /** Begins an entry, which is then appended. */
+  entry(): Bytes {
+    this.count++;
+    return this.bytes;
+  }
+  /** Appends the section, if it has entries. */
+  appendTo(out: Bytes, id: number): void {
+    if (this.count === 0) return;
+    const count = new Bytes(8);
+    count.unsigned(this.count);
+    out.byte(id);
+    out.unsigned(count.length + this.bytes.length);
+    out.append(count.view);
+    out.append(this.bytes.view);
+  }
+}
+
 /** A module under construction. Imports must be declared before the first function. */
 export class WasmModule {
   readonly #typeKeys = new Map<string, number>();
-  readonly #types: number[][] = [];
-  readonly #imports: number[][] = [];
+  readonly #types = new Section();
+  readonly #imports = new Section();
   readonly #functions: { type: number; body: WasmFunction | undefined }[] = [];
-  readonly #tables: number[][] = [];
-  readonly #exports: number[][] = [];
-  readonly #elements: number[][] = [];
-  readonly #names: number[][] = [];
+  readonly #tables = new Section();
+  readonly #exports = new Section();
+  readonly #elements = new Section();
+  readonly #names = new Section();
   #importedFunctions = 0;
 
   /** Index of a function type. */
@@ -377,33 +402,40 @@ export class WasmModule {
     const key = `${parameters}|${results}`;
     let index = this.#typeKeys.get(key);
     if (index === undefined) {
-      index = this.#types.length;
+      index = this.#types.count;
       this.#typeKeys.set(key, index);
-      this.#types.push([0x60, parameters.length, ...parameters, results.length, ...results]);
+      const out = this.#types.entry();
+      out.byte(0x60);
+      for (const list of [parameters, results]) {
+        out.unsigned(list.length);
+        out.append(list);
+      }
     }
     return index;
+  }
+  #import(name: string, kind: number): Bytes {
+    const out = this.#imports.entry();
+    out.text("e");
+    out.text(name);
+    out.byte(kind);
+    return out;
   }
   /** Imports a function from module "e"; returns its index. */
   importFunction(name: string, type: number): number {
     if (this.#functions.length > 0) throw new Error("imports come before functions");
-    const out = [...text("e"), ...text(name), 0];
-    unsigned(type, out);
-    this.#imports.push(out);
+    this.#import(name, 0).unsigned(type);
     return this.#importedFunctions++;
   }
   /** Imports the memory with min = max = `pages`: a larger maximum costs a second bounds check. */
   importMemory(name: string, pages: number): void {
-    const out = [...text("e"), ...text(name), 2, 1];
-    unsigned(pages, out);
-    unsigned(pages, out);
-    this.#imports.push(out);
+    const out = this.#import(name, 2);
+    out.byte(1);
+    out.unsigned(pages);
+    out.unsigned(pages);
   }
   /** Imports a table of functions of one type, as {@link table} declares it; tables count in order. */
   importTable(name: string, size: number, type: number): void {
-    const out = [...text("e"), ...text(name), 1, REF_NULL, ...signedNumber(type), 1];
-    unsigned(size, out);
-    unsigned(size, out);
-    this.#imports.push(out);
+    tableType(this.#import(name, 1), size, type);
   }
   /** Reserves a function index, to be given a body later: for calls between functions. */
   declare(type: number): number {
@@ -427,134 +459,120 @@ export class WasmModule {
    * check of the function's type.
    */
   table(size: number, type: number): number {
-    const out = [REF_NULL, ...signedNumber(type), 1];
-    unsigned(size, out);
-    unsigned(size, out);
-    this.#tables.push(out);
-    return this.#tables.length - 1;
+    tableType(this.#tables.entry(), size, type);
+    return this.#tables.count - 1;
   }
   /** Fills table 0 from `offset` on with functions of a type. */
   elements(offset: number, functions: readonly number[], type: number): void {
-    const out = [6, 0, 0x41];
-    signed(offset, out);
-    out.push(0x0b, REF_NULL, ...signedNumber(type));
-    unsigned(functions.length, out);
+    const out = this.#elements.entry();
+    out.append([6, 0, 0x41]);
+    out.signed(offset);
+    out.byte(0x0b);
+    out.byte(REF_NULL);
+    out.signed(type);
+    out.unsigned(functions.length);
     for (const index of functions) {
-      out.push(0xd2);
-      unsigned(index, out);
-      out.push(0x0b);
+      out.byte(0xd2);
+      out.unsigned(index);
+      out.byte(0x0b);
     }
-    this.#elements.push(out);
   }
   exportFunction(name: string, index: number): void {
-    const out = [...text(name), 0];
-    unsigned(index, out);
-    this.#exports.push(out);
+    this.#export(name, 0, index);
+  }
+  exportTable(name: string, index: number): void {
+    this.#export(name, 1, index);
+  }
+  #export(name: string, kind: number, index: number): void {
+    const out = this.#exports.entry();
+    out.text(name);
+    out.byte(kind);
+    out.unsigned(index);
   }
   /** Names a function for debuggers and profilers; in the order of indices. */
   nameFunction(index: number, name: string): void {
-    this.#names.push([...number(index), ...text(name)]);
-  }
-  exportTable(name: string, index: number): void {
-    const out = [...text(name), 1];
-    unsigned(index, out);
-    this.#exports.push(out);
+    const out = this.#names.entry();
+    out.unsigned(index);
+    out.text(name);
   }
 
   /** The binary. Throws if a declared function has no body. */
   encode(): Uint8Array<ArrayBuffer> {
-    const out = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-    section(out, 1, this.#types);
-    section(out, 2, this.#imports);
-    section(out, 3, this.#functions.map(({ type }) => number(type)));
-    section(out, 4, this.#tables);
-    section(out, 7, this.#exports);
-    section(out, 9, this.#elements);
-    const bodies: number[][] = [];
-    const hints: number[][] = [];
-    for (const [index, { body }] of this.#functions.entries()) {
+    const types = new Section();
+    const bodies = new Section();
+    const hints = new Section();
+    const locals = new Bytes();
+    for (const [index, { type, body }] of this.#functions.entries()) {
+      types.entry().unsigned(type);
       if (body === undefined) throw new Error(`function ${index} has no body`);
       if (body.depth !== 0) throw new Error(`function ${index}: ${body.depth} structures open`);
-      const locals = encodeLocals(body.localTypes);
-      const entry: number[] = [];
-      unsigned(locals.length + body.code.length + 1, entry);
-      append(entry, locals);
-      append(entry, body.code);
-      entry.push(0x0b);
-      bodies.push(entry);
+      locals.clear();
+      encodeLocals(body.localTypes, locals);
+      const entry = bodies.entry();
+      entry.unsigned(locals.length + body.code.length + 1);
+      entry.append(locals.view);
+      entry.append(body.code.view);
+      entry.byte(0x0b);
       if (body.hints.length > 0) {
-        const hint = number(index + this.#importedFunctions);
-        unsigned(body.hints.length / 2, hint);
+        const hint = hints.entry();
+        hint.unsigned(index + this.#importedFunctions);
+        hint.unsigned(body.hints.length / 2);
         for (let i = 0; i < body.hints.length; i += 2) {
-          unsigned((body.hints[i] ?? 0) + locals.length, hint);
-          hint.push(1, body.hints[i + 1] ?? 0);
+          hint.unsigned((body.hints[i] ?? 0) + locals.length);
+          hint.byte(1);
+          hint.byte(body.hints[i + 1] ?? 0);
         }
-        hints.push(hint);
       }
     }
-    if (hints.length > 0) {
-      const custom = text("metadata.code.branch_hint");
-      unsigned(hints.length, custom);
-      for (const hint of hints) append(custom, hint);
-      out.push(0);
-      unsigned(custom.length, out);
-      append(out, custom);
+    const out = new Bytes(bodies.bytes.length + hints.bytes.length + 4096);
+    out.append([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+    this.#types.appendTo(out, 1);
+    this.#imports.appendTo(out, 2);
+    types.appendTo(out, 3);
+    this.#tables.appendTo(out, 4);
+    this.#exports.appendTo(out, 7);
+    this.#elements.appendTo(out, 9);
+    if (hints.count > 0) {
+      const custom = new Bytes(hints.bytes.length + 64);
+      custom.text("metadata.code.branch_hint");
+      custom.unsigned(hints.count);
+      custom.append(hints.bytes.view);
+      customSection(out, custom);
     }
-    section(out, 10, bodies);
-    if (this.#names.length > 0) {
-      const custom = text("name");
-      section(custom, 1, this.#names);
-      out.push(0);
-      unsigned(custom.length, out);
-      append(out, custom);
+    bodies.appendTo(out, 10);
+    if (this.#names.count > 0) {
+      const custom = new Bytes();
+      custom.text("name");
+      this.#names.appendTo(custom, 1);
+      customSection(out, custom);
     }
-    return new Uint8Array(out);
+    return out.view;
   }
 }
 
-function text(value: string): number[] {
-  const bytes = new TextEncoder().encode(value);
-  return [...number(bytes.length), ...bytes];
+function tableType(out: Bytes, size: number, type: number): void {
+  out.byte(REF_NULL);
+  out.signed(type);
+  out.byte(1);
+  out.unsigned(size);
+  out.unsigned(size);
 }
 
-function number(value: number): number[] {
-  const out: number[] = [];
-  unsigned(value, out);
-  return out;
+function customSection(out: Bytes, custom: Bytes): void {
+  out.byte(0);
+  out.unsigned(custom.length);
+  out.append(custom.view);
 }
 
-function signedNumber(value: number): number[] {
-  const out: number[] = [];
-  signed(value, out);
-  return out;
-}
-
-function append(out: number[], more: readonly number[]): void {
-  for (let i = 0; i < more.length; i++) out.push(more[i] as number);
-}
-
-function section(out: number[], id: number, items: readonly number[][]): void {
-  if (items.length === 0) return;
-  const count = number(items.length);
-  let bytes = count.length;
-  for (const item of items) bytes += item.length;
-  out.push(id);
-  unsigned(bytes, out);
-  append(out, count);
-  for (const item of items) append(out, item);
-}
-
-function encodeLocals(types: readonly number[]): number[] {
-  const runs: { count: number; type: number }[] = [];
-  for (const type of types) {
-    const last = runs.at(-1);
-    if (last?.type === type) last.count++;
-    else runs.push({ count: 1, type });
+/** Locals as runs of one type. */
+function encodeLocals(types: readonly number[], out: Bytes): void {
+  let runs = 0;
+  for (let i = 0; i < types.length; i++) if (types[i] !== types[i - 1]) runs++;
+  out.unsigned(runs);
+  for (let i = 0; i < types.length;) {
+    const first = i;
+    while (types[i] === types[first] && i < types.length) i++;
+    out.unsigned(i - first);
+    out.byte(types[first] as number);
   }
-  const out = number(runs.length);
-  for (const { count, type } of runs) {
-    unsigned(count, out);
-    out.push(type);
-  }
-  return out;
 }
