@@ -1,5 +1,5 @@
 /**
- * From a region to a Wasm function: analysis of flags and registers, control structure, instructions.
+ * From a region to a Wasm function: analysis of flags and registers (from facts.ts), control structure, instructions.
  *
  * The graph is reducible (structure.ts sees to that), so that it becomes loops and blocks: a node is emitted inside
  * its dominator; one that several forward edges reach is the code behind a block that they leave; a back
@@ -15,8 +15,17 @@ import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import { fpuSemantics, transcendentalSemantics } from "../fpu/mod.ts";
 import { floatSemantics, simdSemantics } from "../simd/mod.ts";
+import {
+  CALLING_FACTS,
+  covers,
+  type Facts,
+  type FormFacts,
+  LEAVING_FACTS,
+  NO_FACTS,
+  NOWHERE,
+} from "./facts.ts";
 import { FPU_POINTERS } from "./fpu_locals.ts";
-import { emitInlineAssist, isInlineAssist } from "./inline_assists.ts";
+import { emitInlineAssist, inlineAssistRegister } from "./inline_assists.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
 import { leavesPage, type Node, NONE, type Region } from "./region.ts";
 import { type Edges, RegionEmitter, type RegionRuntime } from "./region_emitter.ts";
@@ -35,6 +44,7 @@ export interface RegionModule {
   readonly runtime: Runtime;
   readonly imports: RegionRuntime;
   readonly counters: RegionCounters | undefined;
+  readonly facts: FormFacts;
   /** Whether the region shall report where the indirect jump of a node leads; the name is the last record of its copy. */
   observes(region: Region, node: Node): boolean;
   /** Makes functions of the handlers that are cases of the interpreter's loop, before a region calls one. */
@@ -52,7 +62,7 @@ const FLOATING: ReadonlySet<string> = new Set(
     .flatMap((list) => Object.keys(list)),
 );
 /** Operations that are translated; the others call the interpreter's handler. */
-const INLINE: ReadonlySet<string> = new Set([
+export const INLINE: ReadonlySet<string> = new Set([
   ...FLOATING,
   ...("add or adc sbb and sub xor cmp test inc dec neg not mul imul imul3 div idiv xadd cmpxchg cmpxchg8b " +
     "rol ror rcl rcr shl shr sar shld shrd bt bts btr btc bsf bsr bswap " +
@@ -63,6 +73,8 @@ const INLINE: ReadonlySet<string> = new Set([
 ]);
 
 const LOADS_SEGMENT: ReadonlySet<string> = new Set(["movToSegment", "popSegment"]);
+/** Of the end of a trace: other code runs, but nothing of the region is left. */
+const TRACED_FACTS: Facts = { ...NO_FACTS, calls: true };
 
 /** Records without a form behind which the locals still hold the registers. */
 const STAYS: ReadonlySet<number> = new Set([
@@ -72,18 +84,6 @@ const STAYS: ReadonlySet<number> = new Set([
   SPECIAL.LIVE,
   SPECIAL.TRACE_ON,
 ]);
-
-/** What an instruction does, as far as order matters. */
-interface Facts {
-  readonly bails: boolean;
-  readonly flagsRead: boolean;
-  readonly carryRead: boolean;
-  readonly spills: boolean;
-  readonly flagsSet: boolean;
-  readonly flagsSetUnderCondition: boolean;
-  readonly written: number;
-  readonly spends: boolean;
-}
 
 /** What is known of a node before it is emitted. */
 interface NodeFacts {
@@ -108,6 +108,8 @@ interface NodeFacts {
   readonly writtenAfterClean: number;
   /** Addresses that it uses. */
   readonly windows: Windows;
+  /** Nodes of the region that it leads to. */
+  readonly successors: readonly Node[];
 }
 
 type Label = { readonly node: Node; readonly depth: number };
@@ -116,10 +118,9 @@ class RegionWriter {
   readonly #module: RegionModule;
   readonly #region: Region;
   readonly #facts = new Map<Node, NodeFacts>();
-  #state: RegionState;
+  readonly #state: RegionState;
   #labels: Label[] = [];
   #used = ALL_REGISTERS;
-  #analysing = false;
   /** Windows with which the node that is emitted next goes on, and registers that are not as they say. */
   #entered: { readonly windows: Windows | undefined; readonly written: number } | undefined;
   readonly #selectors = new Map<Node, number>();
@@ -129,15 +130,12 @@ class RegionWriter {
   constructor(module: RegionModule, region: Region) {
     this.#module = module;
     this.#region = region;
-    this.#state = new RegionState(new WasmFunction(1));
+    this.#state = new RegionState(new WasmFunction(1), module.counters);
   }
 
   write(): WasmFunction {
-    this.#analysing = true;
     const used = this.#analyse();
-    this.#analysing = false;
-    const f = new WasmFunction(1);
-    this.#state = new RegionState(f, this.#module.counters);
+    const { f } = this.#state;
     this.#modeWord = f.local();
     this.#used = used;
     this.#state.fpu.hasPointers = (used & FPU_POINTERS) !== 0;
@@ -153,6 +151,7 @@ class RegionWriter {
     this.#passFlags(entry as Node, entry as Node);
     this.#tree(entry as Node);
     f.op("unreachable");
+    if ((this.#state.used & ~used) !== 0) throw new Error("a register that no facts name");
     leaving.end(this.#state, used, this.#module);
     return f;
   }
@@ -196,26 +195,32 @@ class RegionWriter {
 
   // ---- analysis ---------------------------------------------------------------------------------
 
-  /** Emits everything once, to learn what it does; returns the registers that are used. */
+  /** Finds out what the nodes do and need; returns the registers that are used. */
   #analyse(): number {
-    const { nodes } = this.#region;
-    const state = this.#state;
+    const { nodes, mode } = this.#region;
+    let used = ALL_FLAGS;
     for (const node of nodes) {
       const facts: Facts[] = [];
-      // A call that stays inside is a jump; of other edges the data flow below knows.
-      const inside = node.operation !== "call" || node.taken !== undefined;
-      const edges: Edges = { ...NOWHERE, follow: () => inside };
       let [kills, exposed, written, cleans, after] = [false, false, 0, false, 0];
       let need: Need = NEED.NOTHING;
       let spends = false;
-      state.windows = new Windows();
-      for (const record of this.#records(node)) {
-        state.begin();
-        state.guarded = state.lowBytes = 0;
-        this.#instruction(node, record, edges);
-        const seen = { ...state.seen };
-        state.release();
+      const windows = new Windows();
+      const last = node.copy + node.last;
+      for (let record = node.copy + L.BLOCK_BYTES; record <= last; record += L.RECORD_BYTES) {
+        const form = this.#form(record)?.form ?? NO_FORM;
+        const seen = this.#factsOf(node, record, form);
         facts.push(seen);
+        windows.begin(form, this.#module.view, record, mode);
+        for (const access of seen.accesses) {
+          const displacement = access.displaced
+            ? this.#module.view.getInt32(record + L.RECORD.DISPLACEMENT, true)
+            : 0;
+          windows.place(0, access.register, access.plus + displacement);
+          windows.find(0, access.size, access.write, undefined);
+        }
+        if (seen.calls && !FLOATING.has(form.operation)) windows.forget();
+        else windows.end(seen.written);
+        used |= seen.used;
         if (!kills) {
           const { flagsRead, carryRead, flagsSetUnderCondition, spills, bails } = seen;
           if (flagsRead || flagsSetUnderCondition || spills) need = NEED.ALL;
@@ -231,6 +236,7 @@ class RegionWriter {
           after = 0;
         }
       }
+      const { taken, next, others } = node;
       this.#facts.set(node, {
         facts,
         flagsLive: exposed || (!kills && canLeaveBehind(node)),
@@ -243,7 +249,8 @@ class RegionWriter {
         dirtyIn: 0,
         cleans,
         writtenAfterClean: after,
-        windows: state.windows,
+        windows,
+        successors: [taken, next, ...others].filter((to) => to !== undefined),
       });
     }
     // Windows: backwards, nodes that are entered from one place only add to what is known there.
@@ -260,7 +267,7 @@ class RegionWriter {
       for (const node of nodes.toReversed()) {
         const facts = this.#facts.get(node) as NodeFacts;
         if (facts.kills) continue;
-        for (const to of successors(node)) {
+        for (const to of facts.successors) {
           const { need, checked, flagsLive } = this.#facts.get(to) as NodeFacts;
           if (need > facts.need || ((checked || flagsLive) && !facts.flagsLive)) {
             facts.need = need > facts.need ? need : facts.need;
@@ -278,7 +285,7 @@ class RegionWriter {
         const out = facts.cleans
           ? facts.writtenAfterClean | ALL_FLAGS
           : facts.dirtyIn | facts.written | ALL_FLAGS;
-        for (const to of successors(node)) {
+        for (const to of facts.successors) {
           const target = this.#facts.get(to) as NodeFacts;
           if ((target.dirtyIn | out) !== target.dirtyIn) {
             target.dirtyIn |= out;
@@ -287,7 +294,7 @@ class RegionWriter {
         }
       }
     }
-    return state.used | ALL_FLAGS;
+    return used;
   }
   /**
    * Where the budget is looked at: on entry, once in each loop, and where it may be anything. There it must be enough
@@ -297,7 +304,7 @@ class RegionWriter {
     const { nodes } = this.#region;
     for (const node of nodes.toReversed()) {
       const facts = this.#facts.get(node) as NodeFacts;
-      for (const to of successors(node)) {
+      for (const to of facts.successors) {
         const target = this.#facts.get(to) as NodeFacts;
         if (facts.spends) target.checked = true;
       }
@@ -305,17 +312,42 @@ class RegionWriter {
     }
     for (const node of nodes.toReversed()) {
       const facts = this.#facts.get(node) as NodeFacts;
-      for (const to of successors(node)) {
+      for (const to of facts.successors) {
         const { checked, reach } = this.#facts.get(to) as NodeFacts;
         if (!checked) facts.reach = Math.max(facts.reach, reach);
       }
       facts.reach += node.length;
     }
   }
-  *#records(node: Node): Generator<number> {
-    const first = node.copy + L.BLOCK_BYTES;
-    for (let record = first; record <= node.copy + node.last; record += L.RECORD_BYTES) {
-      yield record;
+  /** Facts of an instruction. */
+  #factsOf(node: Node, record: number, { operation }: Form): Facts {
+    const handler = this.#handler(record);
+    if (this.#isTraced(node, record)) return CALLING_FACTS;
+    if (operation !== "") {
+      if (!INLINE.has(operation)) return CALLING_FACTS;
+      // A call that stays inside is a jump; of other edges the data flow knows.
+      const inside = operation !== "call" || node.taken !== undefined;
+      return this.#module.facts.of(this.#module, record, this.#region.mode, inside);
+    }
+    switch (handler) {
+      case SPECIAL.LIVE:
+      case SPECIAL.FALL_THROUGH:
+      case SPECIAL.COUNT:
+      case SPECIAL.TRACE_ON:
+        return NO_FACTS;
+      case SPECIAL.TRACE_OFF:
+        return this.#isTraced(node, record - L.RECORD_BYTES) ? TRACED_FACTS : NO_FACTS;
+      case SPECIAL.ASSIST: {
+        const { view, handlers } = this.#module;
+        const written = inlineAssistRegister(view, handlers, record);
+        if (written === undefined) return CALLING_FACTS;
+        return { ...LEAVING_FACTS, written: 1 << written, used: 1 << written };
+      }
+      case SPECIAL.HOOK:
+      case SPECIAL.ASSIST_ENDS:
+        return CALLING_FACTS;
+      default:
+        return LEAVING_FACTS;
     }
   }
   /** After it all registers were loaded from memory. */
@@ -328,7 +360,8 @@ class RegionWriter {
     }
     if (form === undefined) {
       const { view, handlers } = this.#module;
-      return !STAYS.has(this.#handler(record)) && !isInlineAssist(view, handlers, record);
+      return !STAYS.has(this.#handler(record)) &&
+        inlineAssistRegister(view, handlers, record) === undefined;
     }
     if (form.form.operation === "call") return node.taken === undefined;
     return !INLINE.has(form.form.operation) || form.form.operation === "callE";
@@ -393,11 +426,18 @@ class RegionWriter {
     if (node.isLoop || node.forward !== 1) state.guarded = state.lowBytes = 0;
     const edges = this.#edges(node);
     const { facts, windows } = this.#facts.get(node) as NodeFacts;
-    let index = 0;
+    const first = node.copy + L.BLOCK_BYTES;
+    const last = node.copy + node.last;
     state.withWindows(new Windows(windows.plan, entered?.windows, entered?.written), () => {
-      for (const record of this.#records(node)) {
+      for (const [index, known] of facts.entries()) {
+        const record = first + index * L.RECORD_BYTES;
         state.begin();
-        this.#instruction(node, record, edges, facts[index++]);
+        this.#instruction(node, record, edges, known);
+        // (What the last one did was seen before other nodes.)
+        if (record < last && !covers(known, state.seen)) {
+          const { operation } = this.#form(record)?.form ?? NO_FORM;
+          throw new Error(`wrong facts of ${operation}`);
+        }
         state.release();
       }
     });
@@ -571,7 +611,6 @@ class RegionWriter {
     const { f } = this.#state;
     const { imports } = this.#module;
     const { next } = node;
-    if (this.#analysing) return;
     if (next !== undefined) {
       f.loadAt(L.EIP).i32(next.eip).eq().loadAt(L.MODE_WORD).get(this.#modeWord).eq().and();
       f.loadAt(this.#region.alive).and().loadAt(L.TLB_READ);
@@ -612,7 +651,7 @@ class RegionWriter {
     });
   }
 
-  #instruction(node: Node, record: number, edges: Edges, facts?: Facts): void {
+  #instruction(node: Node, record: number, edges: Edges, facts: Facts): void {
     const { windows, f, seen } = this.#state;
     windows.begin(
       this.#form(record)?.form ?? NO_FORM,
@@ -627,7 +666,7 @@ class RegionWriter {
     if (f.calls !== calls && !FLOATING.has(operation)) windows.forget();
     else windows.end(seen.written);
   }
-  #emitInstruction(node: Node, record: number, edges: Edges, facts?: Facts): void {
+  #emitInstruction(node: Node, record: number, edges: Edges, facts: Facts): void {
     const state = this.#state;
     const { f } = state;
     const handler = this.#handler(record);
@@ -642,7 +681,7 @@ class RegionWriter {
       }
     } else if (form !== undefined && INLINE.has(form.form.operation)) {
       // In one arm of a condition the flags cannot stay to be computed.
-      if (facts?.flagsSetUnderCondition === true) x.settleFlags();
+      if (facts.flagsSetUnderCondition) x.settleFlags();
       if (LOADS_SEGMENT.has(form.form.operation)) state.fpu.storePointers(this.#module.runtime);
       form.semantics.emit(x);
       return;
@@ -778,16 +817,6 @@ function goesOn(from: Node, to: Node): boolean {
   return to.predecessors.length === 1 && to.predecessors[0] === from && to.forward <= 1 &&
     !to.isLoop;
 }
-
-/** Edges that emit nothing. */
-const NOWHERE: Edges = {
-  follow: () => true,
-  call: () => {},
-  returnTo: () => {},
-  jumpTo: () => {},
-  reportsJump: () => false,
-  sameMode: () => {},
-};
 
 /** The function of a region. */
 export function emitRegion(module: RegionModule, region: Region): WasmFunction {

@@ -20,9 +20,14 @@ function source(view: DataView, handlers: Handlers, record: number): number | un
   return CONTROL.get(view.getInt32(record + L.RECORD.B, true) & 15);
 }
 
-/** Whether the instruction at a record is one of these. */
-export function isInlineAssist(view: DataView, handlers: Handlers, record: number): boolean {
-  return source(view, handlers, record) !== undefined;
+/** The number of the register that the instruction at a record writes; undefined: it is none of these. */
+export function inlineAssistRegister(
+  view: DataView,
+  handlers: Handlers,
+  record: number,
+): number | undefined {
+  if (source(view, handlers, record) === undefined) return undefined;
+  return (view.getInt32(record + L.RECORD.B, true) >> 4) & 15;
 }
 
 /** Emits the instruction at a record if it is one of these; else returns false. */

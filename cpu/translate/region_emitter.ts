@@ -443,8 +443,10 @@ export class RegionEmitter extends Emitter {
     if (!this.#isFlat(segment) || scale & 0x80 || index !== L.ZERO || this.addressDelta >= 0) {
       return;
     }
+    // A displacement that is loaded each time tells nothing now.
+    if (this.#isLive(L.RECORD.DISPLACEMENT)) return;
     const base = this.#view.getUint16(this.#at + L.RECORD.BASE, true);
-    this.#state.windows.place(linear, base, this.#field(L.RECORD.DISPLACEMENT));
+    this.#state.windows.place(linear, base, this.#field(L.RECORD.DISPLACEMENT), true);
   }
   #isFlat(segment: number): boolean {
     return (this.#mode & L.MODE.FLAT_DATA) !== 0 &&

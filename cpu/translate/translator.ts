@@ -14,6 +14,7 @@ import { I32, type WasmFunction, WasmModule } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import { CodeChanges } from "./code_changes.ts";
 import { emitRegion } from "./emit_region.ts";
+import { formFacts } from "./facts.ts";
 import { IndirectJumps } from "./indirect.ts";
 import { type Region, RegionFinder } from "./region.ts";
 import type { RegionRuntime } from "./region_emitter.ts";
@@ -183,6 +184,7 @@ export class Translator {
         runtime: shared,
         imports,
         counters: this.counters,
+        facts: formFacts(this.#handlers),
         observes: (of, node) =>
           this.#jumps.observe(
             this.#finder.physical(node),
@@ -326,7 +328,7 @@ export class Translator {
 }
 
 /** The handlers' runtime as regions see it: what the interpreter's module has is imported, not built again. */
-class RegionImports extends Runtime {
+export class RegionImports extends Runtime {
   readonly #imported = new Map<string, number>();
 
   override shared(

@@ -6,7 +6,7 @@
  * the range of all and keeps the addend in a local; the others only test its bit 0, which is set where the page has no
  * word or the range is not in one page: then they take the ordinary slow path. What may change the TLB (that slow
  * path, other code) closes all windows, so that each access has the effect that it has on its own.
- * A first emission of each node finds the ranges; one entered from a single place goes on with the windows there.
+ * The facts about a node's instructions (facts.ts) tell the ranges; one entered from a single place goes on with the windows there.
  * @module
  */
 import type { Form } from "../execute/form.ts";
@@ -154,8 +154,8 @@ export class Windows {
 
   // ---- accesses -----------------------------------------------------------------------------------
 
-  /** The address in a local is a register (by state offset) plus a number. */
-  place(local: number, register: number, plus: number): void {
+  /** The address in a local is a register (by state offset) plus a number; `displaced`: the record's displacement. */
+  place(local: number, register: number, plus: number, _displaced = false): void {
     const spot = this.#registers[(register - L.GPR) >> 2];
     if (spot === undefined) this.#spots.delete(local);
     else this.#spots.set(local, { base: spot.base, offset: (spot.offset + plus) | 0 });
@@ -195,6 +195,7 @@ export class Windows {
 function effects(form: Form, view: DataView, record: number, mode: number): readonly Effect[] {
   const { operation, operands, operandSize } = form;
   const field = (offset: number): number => view.getInt32(record + offset, true);
+  const isLive = (flag: number): boolean => (view.getUint8(record + L.RECORD.SEGMENT) & flag) !== 0;
   const stack = (plus: number): readonly Effect[] =>
     (mode & L.MODE.STACK32) === 0 ? [] : [{ register: ESP, from: ESP, plus }];
   /** A 32-bit register operand's number, or −1. */
@@ -222,6 +223,7 @@ function effects(form: Form, view: DataView, record: number, mode: number): read
     case "popE":
       return register(0) === ESP || operandSize === 2 ? [] : stack(operandSize);
     case "ret":
+      if (isLive(L.RECORD_FLAG.LIVE_IMMEDIATE)) return [];
       return stack(operandSize + field(L.RECORD.IMMEDIATE));
     case "leave":
       return operandSize === 4 && (mode & L.MODE.STACK32) !== 0
@@ -229,7 +231,7 @@ function effects(form: Form, view: DataView, record: number, mode: number): read
         : [];
     case "add":
     case "sub": {
-      if (operands[1]?.kind !== "immediate") return [];
+      if (operands[1]?.kind !== "immediate" || isLive(L.RECORD_FLAG.LIVE_IMMEDIATE)) return [];
       const immediate = field(L.RECORD.IMMEDIATE);
       return becomes(register(0), operation === "add" ? immediate : -immediate);
     }
@@ -244,6 +246,7 @@ function effects(form: Form, view: DataView, record: number, mode: number): read
       const index = view.getUint16(record + L.RECORD.INDEX, true);
       const short = view.getUint8(record + L.RECORD.SCALE) & 0x80;
       if (operandSize === 2 || short !== 0 || index !== L.ZERO || base === L.ZERO) return [];
+      if (isLive(L.RECORD_FLAG.LIVE_DISPLACEMENT)) return [];
       return becomes((base - L.GPR) >> 2, field(L.RECORD.DISPLACEMENT));
     }
     default:

@@ -184,3 +184,29 @@ Deno.test("random sequences of moves on the stack and through pointers do the sa
     { numRuns: 60 },
   );
 });
+
+Deno.test("a distance that the guest patches all the time does not lead through the window of another page", () => {
+  // The page behind STACK_PAGE is elsewhere, so that an address of the wrong page is a wrong one.
+  const entries = [[(STACK_PAGE >> 12) + 1, 0x30000 | P | RW]] as const;
+  const variants: readonly (readonly number[])[] = [
+    [0x89, 0x8b], // mov [ebx+x], ecx
+    [0x81, 0xc3], // add ebx, x
+    [0x81, 0xeb], // sub ebx, x
+    [0x8d, 0x9b], // lea ebx, [ebx+x]
+  ];
+  for (const opcode of variants) {
+    const [near, far] = opcode[1] === 0xeb ? [-0x10, -0x1010] : [0x10, 0x1010];
+    // mov ecx, 40; L: mov ebx, STACK_PAGE; mov [ebx+4], ecx; mov [ebx+8], ecx; add edx, [ebx+12]
+    // deno-fmt-ignore
+    const head = [0xb9, ...word(40), 0xbb, ...word(STACK_PAGE), 0x89, 0x4b, 4, 0x89, 0x4b, 8, 0x03, 0x53, 12];
+    const field = CODE + START_BYTES + head.length + opcode.length;
+    // the variant; mov [ebx+4], ecx; xor dword [field], near ^ far; dec ecx; jnz L; hlt
+    // deno-fmt-ignore
+    const code = [...head, ...opcode, ...word(near), 0x89, 0x4b, 4,
+      0x81, 0x35, ...word(field), ...word(near ^ far), 0x49];
+    compare([...code, 0x0f, 0x85, ...word(5 - code.length - 6), HLT], {
+      esp: STACK_PAGE + 0x800,
+      entries,
+    }, 1000);
+  }
+});
