@@ -337,13 +337,20 @@ export function fastCompare(runtime: Runtime): number {
   return runtime.shared("x87.fast.compare", types, [I32], (f) => {
     const c = new Code(f);
     const [xse, x, yse, y] = Code.parameters(types) as [Local, Local, Local, Local];
-    const fit = isOrdinary(xse, x).or(isZero(xse, x))
-      .and(isOrdinary(yse, y).or(isZero(yse, y)));
-    c.if(fit.isZero(), () => c.return(int(UNFIT)), undefined, false);
-    c.if(x.or(y).isZero(), () => c.return(int(C3)), undefined, false);
-    c.if(xse.xor(yse).and(0x8000), () => c.return(xse.shrU(15).choose(C0, 0)));
-    c.if(xse.eq(yse).and(x.eq(y)), () => c.return(int(C3)));
+    c.if(
+      isOrdinary(xse, x).and(isOrdinary(yse, y)).isZero(),
+      () => {
+        const fit = isOrdinary(xse, x).or(isZero(xse, x))
+          .and(isOrdinary(yse, y).or(isZero(yse, y)));
+        c.if(fit.isZero(), () => c.return(int(UNFIT)), undefined, false);
+        c.if(x.or(y).isZero(), () => c.return(int(C3)));
+      },
+      undefined,
+      false,
+    );
+    const sign = xse.shrU(15);
+    c.if(xse.xor(yse).and(0x8000), () => c.return(sign.choose(C0, 0)));
     const less = xse.ltU(yse).or(xse.eq(yse).and(x.ltU(y)));
-    c.yield(less.ne(xse.shrU(15)).choose(C0, 0));
+    c.yield(xse.eq(yse).and(x.eq(y)).choose(int(C3), less.ne(sign).choose(C0, 0)));
   });
 }
