@@ -94,6 +94,25 @@ export interface TranslationBlock {
   addInline(counter: Counter, amount: number): void;
 }
 
+/** Linear addresses of code. */
+export interface CodeRange {
+  /** The first, 0..2^32−1. */
+  readonly start: number;
+  /** Behind the last, up to 2^32. */
+  readonly end: number;
+}
+
+/** Someone who looks at blocks. */
+interface Translating {
+  readonly callback: (block: TranslationBlock) => void;
+  readonly range: CodeRange | undefined;
+  /** Decoded blocks that have hooks of this one: they are what goes when it goes. */
+  readonly blocks: Set<number>;
+}
+
+/** Behind the last linear address. */
+const END = 2 ** 32;
+
 type Action = Instrumentation["before"][number];
 
 class Translated implements TranslatedInstruction {
@@ -136,7 +155,7 @@ class Translated implements TranslatedInstruction {
 export class Hooks {
   readonly #core: Core;
   readonly #engine: Engine;
-  readonly #translate = new Set<(block: TranslationBlock) => void>();
+  readonly #translate = new Set<Translating>();
   readonly #discontinuity = new Set<(event: DiscontinuityEvent) => void>();
   readonly #port = new Set<(event: PortEvent) => void>();
   readonly #control = new Set<(event: { register: 0 | 3 | 4; value: number }) => void>();
@@ -153,37 +172,71 @@ export class Hooks {
     this.#core = core;
     this.#engine = engine;
     engine.onTime = () => this.#runTimers();
+    engine.onFlush = () => {
+      for (const { blocks } of this.#translate) blocks.clear();
+    };
   }
 
-  /** Called when guest bytes become a decoded block, before it first runs. */
-  onTranslate(callback: (block: TranslationBlock) => void): Disposable {
+  /**
+   * Called when guest bytes become a decoded block, before it first runs. With a `range` it is called for blocks with
+   * instructions that begin in it, and sees these alone; other code stays as it is.
+   *
+   * Takes effect from the next instruction on, as does its end, also in code that is running.
+   *
+   * @throws {RangeError} for a range that is empty or not of linear addresses.
+   */
+  onTranslate(callback: (block: TranslationBlock) => void, range?: CodeRange): Disposable {
     const engine = this.#engine;
-    this.#translate.add(callback);
-    engine.translator.instrument = (decoded) => this.#instrument(decoded);
-    engine.flush();
+    if (range !== undefined && !(range.start >= 0 && range.start < range.end && range.end <= END)) {
+      throw new RangeError(`Cannot watch code from ${range.start} to ${range.end}: not a range`);
+    }
+    const one: Translating = { callback, range, blocks: new Set() };
+    this.#translate.add(one);
+    engine.translator.instrument = (decoded, block) => this.#instrument(decoded, block);
+    if (range === undefined) engine.flush();
+    else engine.drop(engine.blocks.at(range.start, range.end));
     return {
       [Symbol.dispose]: () => {
-        this.#translate.delete(callback);
+        if (!this.#translate.delete(one)) return;
         if (this.#translate.size === 0) engine.translator.instrument = undefined;
-        engine.flush();
+        engine.drop(one.blocks);
+        one.blocks.clear();
       },
     };
   }
   #instrument(
     decoded: readonly DecodedInstruction[],
+    block: number,
   ): readonly (Instrumentation | undefined)[] | undefined {
-    const instructions = decoded.map((one) => new Translated(one, this));
-    const first = instructions[0];
-    if (first === undefined) return undefined;
-    const block: TranslationBlock = {
-      address: first.address,
-      physical: first.physical,
-      instructions,
-      onExecute: (callback) => first.onExecute(callback),
-      addInline: (counter, amount) => first.addInline(counter, amount),
-    };
-    for (const callback of this.#translate) callback(block);
-    return instructions.map(({ before, listeners }) => {
+    const all = decoded.map((one) => new Translated(one, this));
+    for (const one of this.#translate) {
+      const { range } = one;
+      const instructions = range === undefined
+        ? all
+        : all.filter(({ address }) => address >= range.start && address < range.end);
+      const [first] = instructions;
+      if (first === undefined) continue;
+      const before = instructions.map((each) => [each.before.length, each.listeners.length]);
+      one.callback({
+        address: first.address,
+        physical: first.physical,
+        instructions,
+        onExecute: (callback) => first.onExecute(callback),
+        addInline: (counter, amount) => first.addInline(counter, amount),
+      });
+      for (const [i, each] of instructions.entries()) {
+        const [actions = 0, listeners = 0] = before[i] ?? [];
+        if (!this.#translate.has(one)) {
+          // It has gone meanwhile.
+          each.before.length = actions;
+          each.listeners.length = listeners;
+        } else if (each.before.length > actions || each.listeners.length > listeners) {
+          one.blocks.add(block);
+        }
+      }
+    }
+    if (all.every((one) => one.before.length === 0 && one.listeners.length === 0)) return undefined;
+    return all.map(({ before, listeners }) => {
       if (before.length === 0 && listeners.length === 0) return undefined;
       const trace = listeners.length === 0
         ? -1

@@ -3,57 +3,32 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Cpu } from "./mod.ts";
+import type { Cpu } from "./mod.ts";
+import {
+  ADC,
+  at,
+  CODE,
+  DATA,
+  DEC,
+  everywhere,
+  FUNCTION,
+  JNZ,
+  makeCpu,
+  NAMES,
+  ROUNDS,
+  run,
+  STACK,
+  state,
+  STORE,
+  translatedShare,
+  WHOLE,
+} from "./test_hooks.ts";
 
-const RAM = 0x40000;
-const CODE = 0x1000;
-const DATA = 0x20000;
-const STACK = 0x30000;
 const IDT = 0x9100;
 const GDT = 0x9000;
-const NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags"];
 const TF = 0x100;
 const IF = 0x200;
 
-/** Entries until a block is translated; 0: everything is interpreted. */
-const THRESHOLDS = [0, 1, 500] as const;
-
-// mov ecx, 3000; L: call F; dec ecx; jnz L; hlt; F: add eax, ecx; adc edx, 3; mov [esi], eax; push ebx; pop ebx; ret
-// deno-fmt-ignore
-const LOOP = [
-  0xb9, 0xb8, 0x0b, 0, 0, 0xe8, 4, 0, 0, 0, 0x49, 0x75, 0xf8, 0xf4,
-  0x01, 0xc8, 0x83, 0xd2, 0x03, 0x89, 0x06, 0x53, 0x5b, 0xc3,
-];
-const DEC = CODE + 10;
-const JNZ = CODE + 11;
-const FUNCTION = CODE + 14;
-const ADC = CODE + 16;
-const STORE = CODE + 19;
-const ROUNDS = 3000;
-/** Instructions of the whole program. */
-const WHOLE = 1 + ROUNDS * 9 + 1;
-
-function makeCpu(translateAfter: number, code: readonly number[] = LOOP): Cpu {
-  const cpu = new Cpu({
-    ramBytes: RAM,
-    translateAfter,
-    now: () => 0,
-    bus: {
-      readPort: () => 0,
-      writePort: () => {},
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => {
-        cpu.setInterruptLine(false);
-        return 0x20;
-      },
-    },
-  });
-  cpu.memory.write(CODE, new Uint8Array(code));
-  cpu.enterFlatProtectedMode({ eip: CODE, esp: STACK });
-  cpu.registers.set("esi", DATA);
-  return cpu;
-}
 /** Gates 1 and 20h lead to `inc ebp` and an IRET that clears TF in the frame if it was #DB. */
 function setUpEvents(cpu: Cpu): void {
   const { memory } = cpu;
@@ -73,41 +48,6 @@ function setUpEvents(cpu: Cpu): void {
   cpu.enterFlatProtectedMode({ eip: 0x3200, esp: STACK, esi: DATA, gdt });
   cpu.run(1);
   cpu.registers.set("eip", CODE);
-}
-function state(cpu: Cpu): string {
-  return [...NAMES.map((name) => cpu.registers.get(name).toString(16)), cpu.instructions].join(" ");
-}
-/** Calls back before the instruction at an address. */
-function at(cpu: Cpu, address: number, callback: () => void): Disposable {
-  return cpu.hooks.onTranslate((block) => {
-    for (const one of block.instructions) if (one.address === address) one.onExecute(callback);
-  });
-}
-function run(cpu: Cpu): void {
-  for (let i = 0; i < 1000 && !cpu.halted; i++) cpu.run(997);
-  assert.ok(cpu.halted);
-}
-/** Share of instructions that ran in regions. */
-function translatedShare(cpu: Cpu): number {
-  return (cpu.translationCounts.get("translated") ?? 0) / cpu.instructions;
-}
-/** Runs a scenario in each way; what it returns must be the same. */
-function everywhere(
-  name: string,
-  scenario: (make: (code?: readonly number[]) => Cpu) => unknown,
-): void {
-  Deno.test(name, () => {
-    const results = THRESHOLDS.map((threshold) => {
-      const made: Cpu[] = [];
-      const result = scenario((code) => {
-        const cpu = makeCpu(threshold, code);
-        made.push(cpu);
-        return cpu;
-      });
-      return { result, ends: made.map(state) };
-    });
-    for (const other of results.slice(1)) assert.deepEqual(other, results[0]);
-  });
 }
 
 everywhere("callbacks before each instruction see exact state", (make) => {

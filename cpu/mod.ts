@@ -8,6 +8,7 @@
 export { Cpu } from "./cpu.ts";
 export { CPU_MODELS, type CpuModel, DEFAULT_MODEL, type Feature, modelHas } from "./system/mod.ts";
 export {
+  type CodeRange,
   type Counter,
   type DiscontinuityEvent,
   Hooks,

@@ -246,8 +246,17 @@ export interface PluginHost {
   onVcpuIdle(callback: (vcpu: Vcpu) => void): void;
   /** HLT was left. */
   onVcpuResume(callback: (vcpu: Vcpu) => void): void;
-  /** Guest bytes became a block, before it first runs. */
-  onTranslate(callback: (block: Block) => void): void;
+  /**
+   * Guest bytes became a block, before it first runs. With a `range` of linear addresses, `end` exclusive, it is called
+   * for code in it alone, with the instructions that begin there, and no other code is translated anew. Dispose of what
+   * is returned to take the block's hooks away. Both take effect from the next instruction on.
+   *
+   * @throws {RangeError} for a range that is empty or not of linear addresses.
+   */
+  onTranslate(
+    callback: (block: Block) => void,
+    range?: { readonly start: number; readonly end: number },
+  ): Disposable;
   /** An interrupt, exception, INT n or IRET was delivered; the handler is about to run. */
   onDiscontinuity(callback: (event: Discontinuity, vcpu: Vcpu) => void): void;
   /** An external interrupt was delivered. */

@@ -133,7 +133,6 @@ class RunningPlugin {
     const subscriptions = [...this.#subscriptions];
     this.#subscriptions.clear();
     for (const subscription of subscriptions) subscription[Symbol.dispose]();
-    if (subscriptions.length > 0) this.#target.cpu.hooks.flush();
   }
 
   /** Wraps a callback: an exception names the plugin and switches it off. */
@@ -200,11 +199,19 @@ class RunningPlugin {
         const guarded = this.guard("resume", callback);
         keep(hooks.onResume(() => guarded(VCPU)));
       },
-      onTranslate: (callback) => {
+      onTranslate: (callback, range) => {
         const guarded = this.guard("translation", callback);
-        keep(
-          hooks.onTranslate((block) => guarded(new TranslatingBlock(block, this, symbols, cpu))),
+        const subscription = hooks.onTranslate(
+          (block) => guarded(new TranslatingBlock(block, this, symbols, cpu)),
+          range,
         );
+        keep(subscription);
+        return {
+          [Symbol.dispose]: () => {
+            this.#subscriptions.delete(subscription);
+            subscription[Symbol.dispose]();
+          },
+        };
       },
       onDiscontinuity: (callback) =>
         discontinuity(["interrupt", "exception", "software", "iret"], callback),

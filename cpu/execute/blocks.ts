@@ -284,6 +284,37 @@ export class Blocks {
     this.#unhash(block);
     this.#live.delete(block);
   }
+  /** Blocks with code at linear addresses from `start` to before `end`, as far as that can be told. */
+  *at(start: number, end: number): Generator<number> {
+    const { i32, u32 } = this.#core;
+    for (const [page, list] of this.#pages) {
+      for (const block of list) {
+        if (i32[block >> 2] === L.DEAD_LENGTH) continue;
+        // One across two pages is in both lists.
+        if ((u32[(block + L.BLOCK.PHYSICAL) >> 2] as number) >>> 12 !== page) continue;
+        const eip = u32[(block + L.BLOCK.EIP) >> 2] as number;
+        const bytes = i32[(block + L.BLOCK.BYTES) >> 2] as number;
+        const flat = ((i32[(block + L.BLOCK.MODE) >> 2] as number) & L.MODE.FLAT_CODE) !== 0;
+        // Where code with a base was, only its last finder knows.
+        if (!flat || (eip < end && eip + bytes > start)) yield block;
+      }
+    }
+  }
+  /** Takes blocks that are forgotten out of the lists of their pages. */
+  prune(blocks: Iterable<number>): void {
+    const { i32, u32 } = this.#core;
+    const pages = new Set<number>();
+    for (const block of blocks) {
+      pages.add((u32[(block + L.BLOCK.PHYSICAL) >> 2] as number) >>> 12);
+      const second = i32[(block + L.BLOCK.SECOND) >> 2] as number;
+      if (second !== -1) pages.add(second >>> 12);
+    }
+    for (const page of pages) {
+      const list = this.#pages.get(page);
+      if (list === undefined) continue;
+      this.#pages.set(page, list.filter((block) => i32[block >> 2] !== L.DEAD_LENGTH));
+    }
+  }
   /** Room in the arena for something that lives until everything is dropped; 0 when it is full. */
   allocate(bytes: number): number {
     const at = this.#top;

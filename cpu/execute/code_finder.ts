@@ -42,6 +42,11 @@ export class CodeFinder {
     const physical = this.#physical(linear);
     let block = this.#blocks.find(physical, eip, mode);
     if (block !== 0 && !this.#stillValid(block, linear, flat)) block = 0;
+    // Hooks are put on linear addresses.
+    if (
+      block !== 0 && !flat && this.#translator.instrument !== undefined &&
+      i32[(block + L.BLOCK.TLB_AT) >> 2] !== tableOffset(linear)
+    ) block = 0;
     if (block === 0) {
       if (core.memory.hostOf(physical) === 0) {
         // What is on the bus may change without a trace, so it is decoded each time.

@@ -80,6 +80,8 @@ export interface CodeTranslator {
   work(): boolean;
   /** All decoded code was dropped. */
   flushed(): void;
+  /** A block is no longer what plugins want: drops what was made from it. */
+  forget(block: number): void;
 }
 
 const MAX_CALLBACKS = 1 << 20;
@@ -119,6 +121,8 @@ export class Engine implements CodeCache {
   readonly #exports: Record<string, unknown>;
   /** Times that the run loop had to do something, since power-on. */
   readonly statistics: RunStatistics = noRunStatistics();
+  /** All decoded code has been dropped. */
+  onFlush: (() => void) | undefined = undefined;
   onIdle: (() => void) | undefined = undefined;
   onResume: (() => void) | undefined = undefined;
   /** Instruction counts at which `onTime` wants to be called; Infinity if none. */
@@ -333,6 +337,16 @@ export class Engine implements CodeCache {
     // The running block may be among them: then it ends after this instruction.
     if (this.blocks.written(physical, length)) this.#stopBeforeInstruction();
   }
+  /** Drops blocks whose bytes are the same but whose hooks are not; from the next instruction on they are new. */
+  drop(blocks: Iterable<number>): void {
+    const dropped = [...blocks];
+    for (const block of dropped) {
+      this.#codeTranslator?.forget(block);
+      this.blocks.discard(block);
+    }
+    this.blocks.prune(dropped);
+    if (dropped.length > 0) this.stopAfterInstruction();
+  }
   /** Drops all decoded code before the next instruction. */
   flush(): void {
     if (this.#running) {
@@ -437,6 +451,7 @@ export class Engine implements CodeCache {
     this.#codeTranslator?.flushed();
     this.#callbacks.length = 0;
     this.#traces.length = 0;
+    this.onFlush?.();
   }
   /** The instruction count at which `onTime` is due. */
   setNextTime(at: number): void {
@@ -477,7 +492,7 @@ export class Engine implements CodeCache {
         const exact = step || until <= MAX_BUDGET;
         const before = this.#retired;
         if (this.#stretch(step ? 1 : Math.min(until, MAX_BUDGET), exact)) continue;
-        if (this.#stops.hasBegun && this.#retired === before) {
+        if (this.#retired === before && (this.#stops.hasBegun || this.#flushRequested)) {
           // No instruction has ended: what waits for that still does.
           i32[L.INTERRUPT_SHADOW >> 2] = shadow;
           continue;
@@ -590,6 +605,11 @@ export class Engine implements CodeCache {
         const { flushes } = this.blocks.statistics;
         const block = this.#finder.find();
         statistics.dispatches++;
+        if (this.#flushRequested) {
+          // A plugin that saw the block has hooked other code too.
+          i32[L.SUSPENDED >> 2] = suspended;
+          break;
+        }
         // Had the arena been emptied, the link and the dead block would be in someone else's records.
         if (flushes === this.blocks.statistics.flushes) {
           if (link !== 0) this.#finder.link(link, block);

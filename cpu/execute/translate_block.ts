@@ -50,9 +50,10 @@ export interface Instrumentation {
   readonly trace: number;
 }
 
-/** Asked once for each block when instrumentation is on. */
+/** Asked once for each block when instrumentation is on, with the address that the block is about to have. */
 export type Instrument = (
   instructions: readonly DecodedInstruction[],
+  block: number,
 ) => readonly (Instrumentation | undefined)[] | undefined;
 
 interface Decoded {
@@ -220,7 +221,7 @@ export class BlockTranslator {
     i32[header + 5] = second;
     i32.fill(0, header + 6, header + (L.BLOCK_BYTES >> 2));
     i32[header + (L.BLOCK.COUNT >> 2)] = this.hotAfter;
-    const hooks = this.#instrumentation(list, where);
+    const hooks = this.#instrumentation(block, list, where);
     let record = block + L.BLOCK_BYTES;
     if (second !== -1) {
       // Before all else, hooks too: where the second page is now. The finder fills in A and B.
@@ -340,19 +341,23 @@ export class BlockTranslator {
   }
 
   #instrumentation(
+    block: number,
     list: readonly Decoded[],
     where: { physical: number; second: number; source: Uint8Array; base: number },
   ): readonly (Instrumentation | undefined)[] | undefined {
     if (this.instrument === undefined) return undefined;
     const base = this.#core.segmentBase(L.CS);
-    return this.instrument(list.map((item) => ({
-      eip: item.eip >>> 0,
-      linear: (base + item.eip) >>> 0,
-      physical: (where.physical + item.at) >>> 0,
-      size: item.instruction.length,
-      bytes: item.bytes ??
-        where.source.slice(where.base + item.at, where.base + item.at + item.instruction.length),
-    })));
+    return this.instrument(
+      list.map((item) => ({
+        eip: item.eip >>> 0,
+        linear: (base + item.eip) >>> 0,
+        physical: (where.physical + item.at) >>> 0,
+        size: item.instruction.length,
+        bytes: item.bytes ??
+          where.source.slice(where.base + item.at, where.base + item.at + item.instruction.length),
+      })),
+      block,
+    );
   }
 
   /** Writes one record; returns whether its handler ends the block. */

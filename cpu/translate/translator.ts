@@ -316,6 +316,13 @@ export class Translator {
       this.statistics.dropped++;
     }
   }
+  /** A block's hooks have changed, and not its bytes. */
+  forget(block: number): void {
+    for (const installed of this.#residents.of(block)) {
+      this.#remove(installed);
+      this.statistics.dropped++;
+    }
+  }
   /** A region is gone: its entry will be decoded anew. */
   #remove(installed: Installed): void {
     this.#uninstall(installed);

@@ -202,9 +202,12 @@ function addHooks(cpu: Cpu, every: number, log: (text: string) => void): readonl
     else if (choice % 71 === 2) cpu.requestStop();
     else if (choice % 73 === 3) registers.set("eflags", registers.get("eflags") ^ 0x8d5);
     else if (choice % 151 === 4) throw new Mistake();
-    else if (choice % 331 === 5) {
+    else if (choice % 101 === 5) {
       if (more === undefined) {
-        more = hooks.onTranslate((block) => block.onExecute(() => log(`more ${state()}`)));
+        // Of all code, or of some around here.
+        const start = (registers.get("eip") & 0xffffff) - (choice & 0xff);
+        const range = choice & 0x400 && start > 0 ? { start, end: start + 0x200 } : undefined;
+        more = hooks.onTranslate((block) => block.onExecute(() => log(`more ${state()}`)), range);
       } else {
         more[Symbol.dispose]();
         more = undefined;
