@@ -56,6 +56,10 @@ export function machineOptions(command: Command): Command {
       "on",
     )
     .option("--stats", "tell at the end what the translator did; it then counts, which takes time")
+    .option(
+      "--perf-map",
+      "name translated code by the guest's symbols (--symbols) in profiles of this process, like `deno run --cpu-prof`",
+    )
     .option("--no-apic", "a machine without local APIC and I/O APIC: interrupts by the 8259A alone")
     .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
     .option(
@@ -115,6 +119,7 @@ export interface MachineChoices {
   readonly cpu: CpuModel;
   readonly translate: string;
   readonly stats?: boolean;
+  readonly perfMap?: boolean;
   readonly apic: boolean;
   readonly bios?: string;
   readonly vgaRom?: string;
@@ -139,6 +144,7 @@ export function machineSettings(
     cpu: options.cpu,
     translateAfter: parseTranslate(options.translate),
     statistics: options.stats ?? false,
+    perfMap: options.perfMap ?? false,
     apic: options.apic,
     bios: options.bios,
     vgaRom: options.vgaRom,

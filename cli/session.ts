@@ -56,6 +56,8 @@ export interface SessionOptions {
   readonly translateAfter: number;
   /** Translated code counts what it does. */
   readonly statistics: boolean;
+  /** Translated code has the names of the guest's symbols in the host's profiles. */
+  readonly perfMap: boolean;
   readonly snapshot: boolean;
   readonly clock: "virtual" | "wall";
   /** Plugins as the command line names them. */
@@ -114,15 +116,18 @@ export class Session implements Disposable {
       const initrd = options.initrd === undefined
         ? kernel?.initrd
         : { bytes: readGiven(options.initrd, "initial RAM disk"), name: options.initrd };
-      const symbols = options.symbols === undefined
+      const symbols = options.symbols !== undefined
+        ? givenSymbols(readGiven(options.symbols, "symbols"), options.symbols)
+        : kernel === undefined
         ? undefined
-        : givenSymbols(readGiven(options.symbols, "symbols"), options.symbols);
+        : elfSymbols(kernel.bytes, "kernel");
       const machine = new Machine({
         ramBytes: options.ramBytes,
         cpu: options.cpu,
         ...(options.apic ? {} : { apic: false }),
         translateAfter: options.translateAfter,
         ...(options.statistics ? { now: () => performance.now() } : {}),
+        ...(options.perfMap ? { nameCode: (linear) => symbolName(symbols, linear) } : {}),
         ...firmware,
         disks: disk === undefined ? [] : [snapshot ? new SnapshotDisk(disk) : disk],
         ...(cdrom === undefined ? {} : { cdrom }),
@@ -144,8 +149,7 @@ export class Session implements Disposable {
         now: () => machine.clock.now(),
         instructionsPerSecond: 1e9 / NS_PER_INSTRUCTION,
         stop: () => machine.stop(),
-        kernel: symbols ??
-          (kernel === undefined ? undefined : elfSymbols(kernel.bytes, "kernel")),
+        kernel: symbols,
         program: programSymbols(kernel?.fileSystem),
       }, PLUGIN_OUTPUT);
       for (const definition of options.own ?? []) plugins.install({ definition, options: {} });
@@ -160,6 +164,13 @@ export class Session implements Disposable {
   [Symbol.dispose](): void {
     for (const file of this.#files) file[Symbol.dispose]();
   }
+}
+
+/** `symbol+0x12`, or undefined. */
+function symbolName(symbols: SymbolTable | undefined, linear: number): string | undefined {
+  const found = symbols?.at(linear);
+  if (found === undefined) return undefined;
+  return found.offset === 0 ? found.name : `${found.name}+0x${found.offset.toString(16)}`;
 }
 
 const PLUGIN_OUTPUT: PluginOutput = {

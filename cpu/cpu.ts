@@ -94,7 +94,8 @@ export class Cpu {
    * none. `model`: which processor, default "p3". `translateAfter`: entries of a block until it is translated, 1 for
    * at once, 0 (the default) to interpret everything; what the guest does is the same. `now`: host milliseconds, given
    * by those who want times in `translation` and `translationCounts`; the guest does not see it. `translationLimit`:
-   * most bytes of Wasm that stay, default 32 MiB; the host takes about four times as many. Throws RangeError
+   * most bytes of Wasm that stay, default 32 MiB; the host takes about four times as many. `nameCode`: what the functions
+   * of translated code are called in the host's profiles, by linear address; default `g` and EIP. Throws RangeError
    * otherwise, or when the host has not enough memory. The processor is in its state after reset.
    */
   constructor(
@@ -106,6 +107,7 @@ export class Cpu {
       translateAfter?: number;
       now?: (() => number) | undefined;
       translationLimit?: number | undefined;
+      nameCode?: ((linear: number) => string | undefined) | undefined;
     },
   ) {
     const { decoder, handlers } = instructionSet(findModel(options.model ?? DEFAULT_MODEL));
@@ -132,8 +134,16 @@ export class Cpu {
     if (!(threshold >= 0)) throw new RangeError(`Cannot translate after ${threshold} entries`);
     if (threshold > 0) {
       const engine = this.#engine;
-      const { now, translationLimit: limit } = options;
-      this.#translator = attachTranslator({ core, engine, handlers, threshold, now, limit });
+      const { now, translationLimit: limit, nameCode } = options;
+      this.#translator = attachTranslator({
+        core,
+        engine,
+        handlers,
+        threshold,
+        now,
+        limit,
+        nameCode,
+      });
     }
     this.memory = core.memory.physical;
     this.hooks = new Hooks(core, this.#engine);

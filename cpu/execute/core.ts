@@ -307,6 +307,11 @@ export class Core {
   /** Points the handlers at the TLB tables of the current privilege level. */
   updateTlbPointers(): void {
     const user = this.cpl === 3;
+    if (this.accessed !== undefined) {
+      // Somebody hears of all accesses until the instruction has ended.
+      this.missAlways();
+      return;
+    }
     // Alignment checking (CR0.AM, EFLAGS.AC): every user access takes the slow path, which checks.
     if (user && (this.cr0 & 0x40000) !== 0 && (this.i32[L.EFLAGS >> 2] as number) & 0x40000) {
       this.missAlways();

@@ -157,7 +157,8 @@ export class Engine implements CodeCache {
     const instance = new WebAssembly.Instance(options.module, { e: this.#environment });
     this.#environment["table"] = instance.exports["table"] as WebAssembly.Table;
     const pageFault = (record: number): number => this.#pageFault(record);
-    this.#exports = { ...this.#environment, ...instance.exports, pageFault };
+    const access = this.#access;
+    this.#exports = { ...this.#environment, ...instance.exports, pageFault, access };
     this.#core.enterGate = instance.exports["enterGate"] as Core["enterGate"];
     this.#enter = instance.exports["enter"] as (block: number) => void;
     this.#resume = instance.exports["run"] as (record: number) => void;
@@ -424,6 +425,22 @@ export class Engine implements CodeCache {
     }
     this.#listener?.(linear, size, value, write);
   }
+
+  /** An access of translated code, whose listener a record names. */
+  readonly #access = (
+    record: number,
+    linear: number,
+    size: number,
+    value: number,
+    write: number,
+  ) => {
+    this.#traces[this.#core.i32[(record + L.RECORD.A) >> 2] as number]?.(
+      linear,
+      size,
+      value,
+      write !== 0,
+    );
+  };
 
   // ---- instrumentation --------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
 import { fpuSemantics, transcendentalSemantics } from "../fpu/mod.ts";
 import { floatSemantics, simdSemantics } from "../simd/mod.ts";
+import { countersOf } from "./count_locals.ts";
 import {
   CALLING_FACTS,
   covers,
@@ -36,6 +37,7 @@ import { Windows } from "./windows.ts";
 import { REGION_HEADER } from "./resident.ts";
 import type { RegionCounters } from "./statistics.ts";
 import { isTraced } from "./traced.ts";
+import { hasPlainAccesses, TracedEmitter } from "./traced_emitter.ts";
 
 /** What all regions of a module share; `counters`: regions count what they do. */
 export interface RegionModule {
@@ -75,6 +77,8 @@ export const INLINE: ReadonlySet<string> = new Set([
 const LOADS_SEGMENT: ReadonlySet<string> = new Set(["movToSegment", "popSegment"]);
 /** Of the end of a trace: other code runs, but nothing of the region is left. */
 const TRACED_FACTS: Facts = { ...NO_FACTS, calls: true };
+/** What is different where a plugin is called behind each access. */
+const TOLD_FACTS = { bails: true, spills: true, spends: true, calls: true, accesses: [] } as const;
 
 /** Records without a form behind which the locals still hold the registers. */
 const STAYS: ReadonlySet<number> = new Set([
@@ -130,7 +134,8 @@ class RegionWriter {
   constructor(module: RegionModule, region: Region) {
     this.#module = module;
     this.#region = region;
-    this.#state = new RegionState(new WasmFunction(1), module.counters);
+    const counted = countersOf(module.view, region.nodes);
+    this.#state = new RegionState(new WasmFunction(1), counted, module.counters);
   }
 
   write(): WasmFunction {
@@ -327,7 +332,9 @@ class RegionWriter {
       if (!INLINE.has(operation)) return CALLING_FACTS;
       // A call that stays inside is a jump; of other edges the data flow knows.
       const inside = operation !== "call" || node.taken !== undefined;
-      return this.#module.facts.of(this.#module, record, this.#region.mode, inside);
+      const facts = this.#module.facts.of(this.#module, record, this.#region.mode, inside);
+      // Behind each access a plugin is called.
+      return this.#isHeardOf(node, record) ? { ...facts, ...TOLD_FACTS } : facts;
     }
     switch (handler) {
       case SPECIAL.LIVE:
@@ -366,9 +373,17 @@ class RegionWriter {
     if (form.form.operation === "call") return node.taken === undefined;
     return !INLINE.has(form.form.operation) || form.form.operation === "callE";
   }
+  /** Whether the interpreter's handler executes an instruction, since a plugin hears of its accesses. */
   #isTraced(node: Node, record: number): boolean {
+    return this.#isHeardOf(node, record) && !this.#isPlain(record);
+  }
+  #isHeardOf(node: Node, record: number): boolean {
     const { view, handlers } = this.#module;
     return isTraced(view, handlers, record, node.copy + L.BLOCK_BYTES);
+  }
+  #isPlain(record: number): boolean {
+    const form = this.#form(record)?.form;
+    return form !== undefined && hasPlainAccesses(form);
   }
   #handler(record: number): number {
     return this.#module.view.getInt32(record, true);
@@ -672,6 +687,16 @@ class RegionWriter {
     const handler = this.#handler(record);
     const form = this.#form(record);
     const x = this.#emitter(form?.form ?? NO_FORM, record, edges);
+    if (form !== undefined && this.#isHeardOf(node, record) && this.#isPlain(record)) {
+      const { runtime, imports, view } = this.#module;
+      const { mode } = this.#region;
+      const options = { state, form: form.form, runtime, imports, view, record, mode, edges };
+      const traced = new TracedEmitter(options, imports.access, () => this.#reload());
+      if (facts?.flagsSetUnderCondition === true) traced.settleFlags();
+      form.semantics.emit(traced);
+      traced.end();
+      return;
+    }
     if (this.#isTraced(node, record)) {
       x.spill();
       f.i32(record - L.RECORD_BYTES).i32(1).call(this.#module.runtime.trace);
@@ -710,9 +735,7 @@ class RegionWriter {
       case SPECIAL.COUNT: {
         const { view } = this.#module;
         const counter = view.getInt32(record + L.RECORD.A, true);
-        f.i32(counter).i32(counter).memory("i64.load");
-        f.i64(BigInt(view.getInt32(record + L.RECORD.IMMEDIATE, true))).op("i64.add");
-        f.memory("i64.store");
+        state.counts.add(counter, view.getInt32(record + L.RECORD.IMMEDIATE, true));
         return;
       }
       case SPECIAL.HOOK:

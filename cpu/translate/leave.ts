@@ -86,6 +86,7 @@ export class Leaving {
     }
     state.flags.store(runtime);
     f.i32(0).get(budget).store(L.BUDGET);
+    state.counts.flush();
     state.fpu.spill(runtime, used);
     const { depth } = f;
     f.block().block().block().block().get(this.#way).brTable([0, 1, 2], 3).end();

@@ -5,10 +5,10 @@
 import type { Core } from "../execute/core.ts";
 import type { Engine } from "../execute/engine.ts";
 import type { Handlers } from "../execute/handlers.ts";
-import { Translator } from "./translator.ts";
+import { type NameCode, Translator } from "./translator.ts";
 
 export type { TranslatorStatistics } from "./statistics.ts";
-export { Translator } from "./translator.ts";
+export { type NameCode, Translator } from "./translator.ts";
 
 /** Lets an engine translate blocks that were entered `threshold` times (1: at once). */
 export function attachTranslator(
@@ -21,9 +21,11 @@ export function attachTranslator(
     now?: (() => number) | undefined;
     /** Most bytes of Wasm that stay. */
     limit?: number | undefined;
+    /** Names of code for the host's profilers. */
+    nameCode?: NameCode | undefined;
   },
 ): Translator {
-  const { core, engine, handlers, threshold, now, limit } = options;
+  const { core, engine, handlers, threshold, now, limit, nameCode } = options;
   const { exports, blocks } = engine;
   const translator = new Translator({
     core,
@@ -38,6 +40,7 @@ export function attachTranslator(
     threshold,
     now,
     limit,
+    nameCode,
   });
   engine.translateWith(translator, threshold);
   return translator;

@@ -49,6 +49,8 @@ export interface RegionRuntime {
   readonly follow: number;
   /** (target) → next record or 0. */
   readonly jump: number;
+  /** (record, linear, size, value, write): tells the listener of a record of an access. */
+  readonly access: number;
   /** (record, target): where an indirect jump led. */
   readonly report: number;
 }
@@ -110,6 +112,7 @@ export class RegionEmitter extends Emitter {
       f.i32(0).get(registers[FLAGS + 1] as number).store(L.FLAGS_AUX);
     }
     f.i32(0).get(budget).store(L.BUDGET);
+    this.#state.counts.flush();
     this.#state.fpu.spill(this.runtime, dirty);
     return this;
   }

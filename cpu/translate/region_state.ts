@@ -5,6 +5,7 @@
  */
 import type { WasmFunction } from "../execute/wasm.ts";
 import { FlagLocals, type PendingFlags, pendingLocals } from "./flags.ts";
+import { CountLocals } from "./count_locals.ts";
 import { FpuLocals, REGISTERS } from "./fpu_locals.ts";
 import { Leaving } from "./leave.ts";
 import type { RegionCounters } from "./statistics.ts";
@@ -44,6 +45,8 @@ export class RegionState {
   pending: PendingFlags | undefined = undefined;
   /** Registers that were read or written anywhere, as bits. */
   used = 0;
+  /** What plugins count. */
+  readonly counts: CountLocals;
   /** The x87 in locals. */
   readonly fpu: FpuLocals;
   /** Registers whose low byte is also in a local of {@link lowByte}, as bits. */
@@ -77,8 +80,10 @@ export class RegionState {
   readonly #free = new Map<number, number[]>();
   #taken: Taken[] = [];
 
-  constructor(f: WasmFunction, counters?: RegionCounters) {
+  /** `counted`: addresses of plugins' counters. */
+  constructor(f: WasmFunction, counted: readonly number[] = [], counters?: RegionCounters) {
     this.f = f;
+    this.counts = new CountLocals(f, counted);
     this.counters = counters;
     this.registers = Array.from({ length: REGISTERS }, () => f.local());
     this.budget = f.local();

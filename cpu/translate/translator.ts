@@ -2,7 +2,7 @@
  * The translator: hot blocks become regions, regions become Wasm functions, several to a module.
  *
  * A region belongs to the blocks that it was made from: when a store drops one of them, the region dies and
- * its entry is decoded anew. Code that is changed again and again is translated late (code_changes.ts).
+ * its entry is interpreted again. Code that is changed again and again is translated late (code_changes.ts).
  * @module
  */
 import type { Blocks } from "../execute/blocks.ts";
@@ -31,6 +31,9 @@ const WASM_BYTES = 32 << 20;
 const PATIENCE = 2;
 /** Thresholds below are for those who want regions soon: nothing waits. */
 const USUAL_THRESHOLD = 500;
+
+/** What code at a linear address, 0..2^32−1, is called; undefined where nothing is known. */
+export type NameCode = (linear: number) => string | undefined;
 
 /** What the interpreter's instance gives to regions. */
 export interface InterpreterExports {
@@ -70,6 +73,7 @@ export class Translator {
   /** Blocks that have to be hot for longer, because their code changes. */
   readonly #waiting = new Set<number>();
   readonly #now: () => number;
+  readonly #nameCode: NameCode;
   readonly statistics: TranslatorStatistics = noStatistics();
   /** Counters of what regions do; undefined unless asked for. */
   readonly counters: RegionCounters | undefined;
@@ -85,6 +89,8 @@ export class Translator {
     now: (() => number) | undefined;
     /** Most bytes of Wasm that stay. */
     limit: number | undefined;
+    /** What code at a linear address is called, for the host's profilers. */
+    nameCode: NameCode | undefined;
   }) {
     this.#core = options.core;
     this.#blocks = options.blocks;
@@ -93,6 +99,7 @@ export class Translator {
     this.#threshold = options.threshold;
     this.#eager = options.threshold === 1;
     this.#now = options.now ?? (() => 0);
+    this.#nameCode = options.nameCode ?? (() => undefined);
     if (options.now !== undefined) this.counters = new RegionCounters(this.#core.wasmMemory);
     this.#patience = options.threshold < USUAL_THRESHOLD ? 1 : PATIENCE;
     this.#batch = this.#eager ? 1 : BATCH;
@@ -203,8 +210,7 @@ export class Translator {
     for (const [index, { f, region }] of emitted.entries()) {
       const number = module.add(type, f);
       module.exportFunction(`r${index}`, number);
-      const [first] = region.nodes;
-      module.nameFunction(number, `g${((first?.eip ?? 0) >>> 0).toString(16)}`);
+      module.nameFunction(number, this.#regionName(region));
     }
     const bytes = module.encode();
     const generated = this.#now();
@@ -222,6 +228,14 @@ export class Translator {
     statistics.modules++;
     statistics.bytes += bytes.length;
     return true;
+  }
+
+  /** The name of a region's function: `g` and EIP, or what is there and EIP. */
+  #regionName({ nodes: [first], base }: Region): string {
+    const eip = (first?.eip ?? 0) >>> 0;
+    const symbol = this.#nameCode((base + eip) >>> 0);
+    const address = eip.toString(16);
+    return symbol === undefined ? `g${address}` : `${symbol} [${address}]`;
   }
 
   #wanted(entry: number): boolean {
@@ -280,7 +294,6 @@ export class Translator {
 
   /** Gives regions that are to be made again back to the interpreter, and asks for them anew. */
   #takeBackOutdated(): void {
-    const { i32 } = this.#core;
     for (const region of this.#outdated) {
       const [first] = region.nodes;
       const installed = this.#residents.of(first?.source ?? 0)
@@ -289,11 +302,7 @@ export class Translator {
       const { entry } = installed;
       this.#uninstall(installed);
       this.statistics.remade++;
-      i32[(entry + L.BLOCK.LENGTH) >> 2] = i32[(first.copy + L.BLOCK.LENGTH) >> 2] as number;
-      i32[(entry + L.BLOCK.REAL) >> 2] = 0;
-      for (let at = L.BLOCK_BYTES; at < L.BLOCK_BYTES + 8; at += 4) {
-        i32[(entry + at) >> 2] = i32[(first.copy + at) >> 2] as number;
-      }
+      this.#giveBack(entry, first.copy);
       this.#again.add(entry);
       this.#queue.push(entry);
     }
@@ -323,14 +332,32 @@ export class Translator {
       this.statistics.dropped++;
     }
   }
-  /** A region is gone: its entry will be decoded anew. */
+  /**
+   * A region is gone, and its entry is a block like others again: which blocks there are, and so which stores change one,
+   * does not depend on what was translated.
+   */
   #remove(installed: Installed): void {
+    const { i32 } = this.#core;
     this.#uninstall(installed);
-    const { entry } = installed;
+    const { entry, region } = installed;
     this.#again.delete(entry);
+    const [first] = region.nodes;
+    if (i32[entry >> 2] !== L.DEAD_LENGTH && first !== undefined) {
+      this.#giveBack(entry, first.copy);
+      i32[(entry + L.BLOCK.COUNT) >> 2] = this.#threshold;
+      return;
+    }
     // Calls from other regions look at the record alone.
-    this.#core.i32[(entry + L.BLOCK_BYTES) >> 2] = SPECIAL.STOP;
-    this.#blocks.discard(entry);
+    i32[(entry + L.BLOCK_BYTES) >> 2] = SPECIAL.STOP;
+  }
+  /** Makes a region's entry the block that it was; `copy`: the region's copy of it, whose first record nothing patches. */
+  #giveBack(entry: number, copy: number): void {
+    const { i32 } = this.#core;
+    i32[(entry + L.BLOCK.LENGTH) >> 2] = i32[(copy + L.BLOCK.LENGTH) >> 2] as number;
+    i32[(entry + L.BLOCK.REAL) >> 2] = 0;
+    for (let at = L.BLOCK_BYTES; at < L.BLOCK_BYTES + 8; at += 4) {
+      i32[(entry + at) >> 2] = i32[(copy + at) >> 2] as number;
+    }
   }
 }
 
@@ -356,6 +383,7 @@ export class RegionImports extends Runtime {
       pageFault: this.shared("pageFault", [I32], [I32]),
       follow: this.shared("follow", [I32, I32, I32], [I32]),
       jump: this.shared("jump", [I32], [I32]),
+      access: this.shared("access", [I32, I32, I32, I32, I32], []),
       report: this.shared("reportJump", [I32, I32], []),
     };
   }

@@ -90,6 +90,8 @@ export interface MachineOptions {
   readonly translateAfter?: number;
   /** Host milliseconds, for figures about translated code (`cpu.translationCounts`), which then counts what it does. */
   readonly now?: () => number;
+  /** What code at a linear address is called in the host's profiles of translated code; default `g` and EIP. */
+  readonly nameCode?: (linear: number) => string | undefined;
   /** Whether there are a local APIC and an I/O APIC; default true for processors that have one, from "pentium" on. */
   readonly apic?: boolean;
   /**
@@ -172,6 +174,7 @@ export class Machine {
       model,
       translateAfter: options.translateAfter ?? TRANSLATE_AFTER,
       ...(options.now === undefined ? {} : { now: options.now }),
+      ...(options.nameCode === undefined ? {} : { nameCode: options.nameCode }),
       ...(bios === undefined ? {} : { romBytes: biosRomBytes(bios) }),
       bus: {
         readPort: (port, size) => this.board.ports.read(port, size),

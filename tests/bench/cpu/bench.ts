@@ -10,7 +10,8 @@
 import assert from "node:assert/strict";
 import { Cpu } from "../../../cpu/mod.ts";
 
-const SUITES = [
+/** The programs, by the file that they are compiled from, with rounds that take a while. */
+export const SUITES = [
   {
     source: "program.c",
     flags: "-O1",
@@ -27,17 +28,19 @@ const SUITES = [
     ]],
   },
 ] as const;
-type Suite = typeof SUITES[number];
+/** A file of programs. */
+export type Suite = typeof SUITES[number];
 const LOAD = 0x100000;
 
-async function tool(name: string, ...args: string[]): Promise<string> {
+/** Runs a program of the host and returns what it printed. */
+export async function tool(name: string, ...args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(name, { args }).output();
   if (!success) throw new Error(`${name} failed: ${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);
 }
 
 /** Compiles the programs: a flat image for the guest and a native program. */
-async function compile(
+export async function compile(
   folder: string,
   suite: Suite,
 ): Promise<{ image: Uint8Array; native: string }> {
@@ -60,30 +63,41 @@ function entry(image: Uint8Array): number {
   );
 }
 
+/** A processor for an image; `translateAfter` as for {@link Cpu}. */
+export function makeCpu(image: Uint8Array, translateAfter = 0): Cpu {
+  const cpu = new Cpu({
+    ramBytes: 16 << 20,
+    model: "p4",
+    translateAfter,
+    bus: {
+      readPort: () => 0xff,
+      writePort: () => {},
+      readMemory: () => 0xff,
+      writeMemory: () => {},
+      acknowledgeInterrupt: () => 0x20,
+    },
+  });
+  cpu.memory.write(LOAD, image);
+  return cpu;
+}
+/** Makes a processor begin a program of its image. */
+export function begin(cpu: Cpu, image: Uint8Array, program: number, rounds: number): void {
+  cpu.enterFlatProtectedMode({ eip: LOAD + entry(image), esp: 0x90000, ebx: program });
+  cpu.registers.set("ecx", rounds);
+}
+
 async function bench(suite: Suite, factor: number, folder: string): Promise<void> {
   const { image, native } = await compile(folder, suite);
   let instructions = 0;
   let milliseconds = 0;
   for (const [index, [name, rounds]] of suite.programs.entries()) {
     const start = performance.now();
-    const cpu = new Cpu({
-      ramBytes: 16 << 20,
-      model: "p4",
-      bus: {
-        readPort: () => 0xff,
-        writePort: () => {},
-        readMemory: () => 0xff,
-        writeMemory: () => {},
-        acknowledgeInterrupt: () => 0x20,
-      },
-    });
+    const cpu = makeCpu(image);
     const made = performance.now() - start;
-    cpu.memory.write(LOAD, image);
-    cpu.enterFlatProtectedMode({ eip: LOAD + entry(image), esp: 0x90000, ebx: index });
-    cpu.registers.set("ecx", Math.ceil(rounds * factor));
-    const begin = performance.now();
+    begin(cpu, image, index, Math.ceil(rounds * factor));
+    const began = performance.now();
     assert.equal(cpu.run(1e11), "halted");
-    const time = performance.now() - begin;
+    const time = performance.now() - began;
     instructions += cpu.instructions;
     milliseconds += time;
     const expected = await tool(native, String(index), String(Math.ceil(rounds * factor)));
