@@ -249,7 +249,7 @@ export class Hooks {
   ): TraceListener {
     const core = this.#core;
     return (linear, size, value, write) => {
-      const physical = core.memory.probe(linear);
+      const physical = core.physical(linear);
       const event: MemoryEvent = {
         address: linear >>> 0,
         physical,

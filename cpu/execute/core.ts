@@ -333,6 +333,17 @@ export class Core {
     return this.i32[at + 1] === 0 && this.i32[at + 4] === 0 && this.i32[at + 5] === -1 &&
       this.i32[at + 6] === access;
   }
+  /** Physical address of a linear one at the present privilege level, or −1; changes nothing. */
+  physical(linear: number): number {
+    const { i32 } = this;
+    const at = (i32[L.TLB_READ >> 2] as number) + ((linear >>> 10) & 0x3ffffc);
+    const word = i32[at >> 2] as number;
+    if (word !== 0) {
+      const physical = ((linear + word - L.TLB_DIRECT) >>> 0) - L.RAM_BASE;
+      if (physical >= 0 && physical < this.ramBytes) return physical;
+    }
+    return this.memory.probe(linear);
+  }
   /** An EIP may be another place from now on: base or limit of code that is not flat changed. */
   codeMappingChanged(): void {
     const word = (this.i32[L.MODE_WORD >> 2] as number) + L.EPOCH;

@@ -24,6 +24,7 @@ import {
   RECORD,
   SECOND_CHECKED,
   TLB_READ,
+  TLB_TRACE,
 } from "../state/layout.ts";
 import {
   Emitter,
@@ -579,6 +580,9 @@ function specialHandlers(runtime: Runtime): ((x: Emitter) => void)[] {
     (x) => {
       const { f } = x;
       const [next, target] = [x.local(), x.local()];
+      // The traced instruction was the one that led here.
+      f.loadAt(TLB_READ).i32(TLB_TRACE).eq().if(undefined, false);
+      x.record().f.i32(0).call(runtime.trace).end();
       f.i32(MAX_DEPTH);
       x.field(RECORD.A).f.callIndirect(runtime.handlerType, REGION_TABLE).tee(next);
       f.eqz().if(undefined, false);

@@ -17,6 +17,7 @@ import {
   TRUNCATED,
 } from "../isa/decode.ts";
 import * as L from "../state/layout.ts";
+import { mayAccess } from "./accesses.ts";
 import type { Core } from "./core.ts";
 import { type Handlers, SPECIAL } from "./handlers.ts";
 
@@ -239,6 +240,9 @@ export class BlockTranslator {
       const item = list[i] as Decoded;
       const remaining = count - i;
       const hook = hooks?.[i];
+      const { entry, isMemory } = item.instruction;
+      const traced = hook !== undefined && hook.trace >= 0 &&
+        (entry === undefined || mayAccess(entry.operation, isMemory));
       const special = (handler: number, a: number, immediate: number): void => {
         const at = record >> 2;
         i32[at] = handler;
@@ -261,7 +265,7 @@ export class BlockTranslator {
           if ("callback" in action) special(SPECIAL.HOOK, action.callback, 0);
           else special(SPECIAL.COUNT, L.COUNTERS + 8 * action.counter, action.amount);
         }
-        if (hook.trace >= 0) special(SPECIAL.TRACE_ON, hook.trace, 0);
+        if (traced) special(SPECIAL.TRACE_ON, hook.trace, 0);
       }
       const live = patched ? this.#liveFields(item, physical + item.at) : NO_FIELDS;
       for (const [index, field] of live.entries()) {
@@ -276,7 +280,7 @@ export class BlockTranslator {
       }
       record += L.RECORD_BYTES;
       // The tracing of a block's last instruction is ended by the engine.
-      if (hook !== undefined && hook.trace >= 0 && !ends) {
+      if (traced && !ends) {
         special(SPECIAL.TRACE_OFF, 0, 0);
         // Not a place to stop at: it belongs to the instruction before.
         u8[record - L.RECORD_BYTES + L.RECORD.REMAINING] = remaining;

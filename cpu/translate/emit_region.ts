@@ -809,6 +809,7 @@ class RegionWriter {
     const result = state.take(I32);
     if (ends) {
       f.set(result);
+      if (traced) f.i32(record).i32(0).call(runtime.trace);
       goOnAt(f, result, runtime.handlerType);
       return;
     }
