@@ -664,13 +664,13 @@ export class Engine implements CodeCache {
           continue;
         }
         if (reason === L.EXIT.DISPATCH) statistics.unlinked++;
-        if (reason === L.EXIT.BUDGET) {
+        else if (reason === L.EXIT.BUDGET) {
           statistics.budget++;
           i32[L.LINK_SLOT >> 2] = 0;
           const entry = i32[L.ENTRY_BLOCK >> 2] as number;
           if (i32[entry >> 2] === L.DEAD_LENGTH) dead = entry;
-          else refused = true;
-          if (refused && !exact) break;
+          else if (exact) refused = true;
+          else break;
           // At the boundary where this began nothing was due that does not wait for an instruction.
           if (i32[L.BUDGET >> 2] === left) continue;
         }

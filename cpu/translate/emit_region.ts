@@ -1,5 +1,5 @@
 /**
- * From a region to a Wasm function: analysis of flags and registers (from facts.ts), control structure, instructions.
+ * From a region to a Wasm function: control structure and instructions; region_facts.ts says what is live where.
  *
  * The graph is reducible (structure.ts sees to that), so that it becomes loops and blocks: a node is emitted inside
  * its dominator; one that several forward edges reach is the code behind a block that they leave; a back
@@ -7,44 +7,28 @@
  * all state in memory. Source: N. Ramsey, "Beyond Relooper" (2022).
  * @module
  */
-import type { Form, Semantics } from "../execute/emit.ts";
+import type { Form } from "../execute/emit.ts";
 import { NO_FORM } from "../execute/form.ts";
-import { type Handlers, RETURNED, SPECIAL } from "../execute/handlers.ts";
-import type { Runtime } from "../execute/runtime.ts";
+import { RETURNED, SPECIAL } from "../execute/handlers.ts";
 import { I32, WasmFunction } from "../execute/wasm.ts";
 import * as L from "../state/layout.ts";
-import { fpuSemantics, transcendentalSemantics } from "../fpu/mod.ts";
-import { floatSemantics, simdSemantics } from "../simd/mod.ts";
 import { countersOf } from "./count_locals.ts";
-import {
-  CALLING_FACTS,
-  covers,
-  type Facts,
-  type FormFacts,
-  LEAVING_FACTS,
-  NO_FACTS,
-  NOWHERE,
-} from "./facts.ts";
+import { covers, type Facts, type FactsContext, type FormFacts, NOWHERE } from "./facts.ts";
+import { NEED } from "./flags.ts";
 import { FPU_POINTERS } from "./fpu_locals.ts";
-import { emitInlineAssist, inlineAssistRegister } from "./inline_assists.ts";
+import { emitInlineAssist } from "./inline_assists.ts";
 import { DEPTH, goOnAt, REGION_TABLE, WAY } from "./leave.ts";
-import { leavesPage, type Node, NONE, type Region } from "./region.ts";
-import { type Edges, RegionEmitter, type RegionRuntime } from "./region_emitter.ts";
-import { NEED, type Need } from "./flags.ts";
+import { leavesPage, type Node, type Region } from "./region.ts";
+import { type Edges, RegionEmitter } from "./region_emitter.ts";
+import { FLOATING, goesOn, INLINE, RegionFacts } from "./region_facts.ts";
 import { FLAGS, RegionState } from "./region_state.ts";
-import { successors } from "./structure.ts";
-import { Windows } from "./windows.ts";
 import { REGION_HEADER } from "./resident.ts";
 import type { RegionCounters } from "./statistics.ts";
-import { isTraced } from "./traced.ts";
-import { hasPlainAccesses, TracedEmitter } from "./traced_emitter.ts";
+import { TracedEmitter } from "./traced_emitter.ts";
+import { Windows } from "./windows.ts";
 
 /** What all regions of a module share; `counters`: regions count what they do. */
-export interface RegionModule {
-  readonly view: DataView;
-  readonly handlers: Handlers;
-  readonly runtime: Runtime;
-  readonly imports: RegionRuntime;
+export interface RegionModule extends FactsContext {
   readonly counters: RegionCounters | undefined;
   readonly facts: FormFacts;
   /** Whether the region shall report where the indirect jump of a node leads; the name is the last record of its copy. */
@@ -58,70 +42,13 @@ const ALL_FLAGS = 0x300;
 /** So many targets of an indirect jump are compared one after the other; more in a tree. */
 const CHAIN = 3;
 
-/** x87, MMX and SSE: what they call is arithmetic alone. */
-const FLOATING: ReadonlySet<string> = new Set(
-  [fpuSemantics, transcendentalSemantics, simdSemantics, floatSemantics]
-    .flatMap((list) => Object.keys(list)),
-);
-/** Operations that are translated; the others call the interpreter's handler. */
-export const INLINE: ReadonlySet<string> = new Set([
-  ...FLOATING,
-  ...("add or adc sbb and sub xor cmp test inc dec neg not mul imul imul3 div idiv xadd cmpxchg cmpxchg8b " +
-    "rol ror rcl rcr shl shr sar shld shrd bt bts btr btc bsf bsr bswap " +
-    "mov movzx movsx lea xchg cbw cwd xlat salc lahf sahf clc stc cmc cld std cli nop " +
-    "jmp jmpE call callE ret loop loope loopne jcxz push pop popE pusha popa pushSegment movToSegment popSegment leave pushf sti " +
-    "int iret sysenter sysexit rdtsc movs movs1 stos stos1 lods lods1 cmps cmps1 scas scas1 " +
-    Array.from({ length: 16 }, (_, i) => `j.${i} cmov.${i} set.${i}`).join(" ")).split(" "),
-]);
-
 const LOADS_SEGMENT: ReadonlySet<string> = new Set(["movToSegment", "popSegment"]);
-/** Of the end of a trace: other code runs, but nothing of the region is left. */
-const TRACED_FACTS: Facts = { ...NO_FACTS, calls: true };
-/** What is different where a plugin is called behind each access. */
-const TOLD_FACTS = { bails: true, spills: true, spends: true, calls: true, accesses: [] } as const;
-
-/** Records without a form behind which the locals still hold the registers. */
-const STAYS: ReadonlySet<number> = new Set([
-  SPECIAL.FALL_THROUGH,
-  SPECIAL.SECOND,
-  SPECIAL.COUNT,
-  SPECIAL.LIVE,
-  SPECIAL.TRACE_ON,
-]);
-
-/** What is known of a node before it is emitted. */
-interface NodeFacts {
-  readonly facts: readonly Facts[];
-  /** Somebody may look at the flags with which the node is entered. */
-  flagsLive: boolean;
-  /** The budget may be anything behind it: other code ran, or it is a repeated instruction. */
-  readonly spends: boolean;
-  /** Instructions of the longest way from here to where the budget is looked at again. */
-  reach: number;
-  /** The budget is looked at before it. */
-  checked: boolean;
-  /** What is done with these but at exits, here or behind it. */
-  need: Need;
-  /** Flags are set (for all ways through). */
-  readonly kills: boolean;
-  readonly written: number;
-  /** Registers that may be newer in locals on entry. */
-  dirtyIn: number;
-  /** A call or an instruction of the interpreter's is in it, after which nothing is newer. */
-  readonly cleans: boolean;
-  readonly writtenAfterClean: number;
-  /** Addresses that it uses. */
-  readonly windows: Windows;
-  /** Nodes of the region that it leads to. */
-  readonly successors: readonly Node[];
-}
-
 type Label = { readonly node: Node; readonly depth: number };
 
 class RegionWriter {
   readonly #module: RegionModule;
   readonly #region: Region;
-  readonly #facts = new Map<Node, NodeFacts>();
+  readonly #facts: RegionFacts;
   readonly #state: RegionState;
   #labels: Label[] = [];
   #used = ALL_REGISTERS;
@@ -134,12 +61,13 @@ class RegionWriter {
   constructor(module: RegionModule, region: Region) {
     this.#module = module;
     this.#region = region;
+    this.#facts = new RegionFacts(module, region);
     const counted = countersOf(module.view, region.nodes);
-    this.#state = new RegionState(new WasmFunction(1), counted, module.counters);
+    this.#state = new RegionState(new WasmFunction(1), module.counters, counted);
   }
 
   write(): WasmFunction {
-    const used = this.#analyse();
+    const { used } = this.#facts;
     const { f } = this.#state;
     this.#modeWord = f.local();
     this.#used = used;
@@ -198,200 +126,6 @@ class RegionWriter {
     this.#state.windows.forget();
   }
 
-  // ---- analysis ---------------------------------------------------------------------------------
-
-  /** Finds out what the nodes do and need; returns the registers that are used. */
-  #analyse(): number {
-    const { nodes, mode } = this.#region;
-    let used = ALL_FLAGS;
-    for (const node of nodes) {
-      const facts: Facts[] = [];
-      let [kills, exposed, written, cleans, after] = [false, false, 0, false, 0];
-      let need: Need = NEED.NOTHING;
-      let spends = false;
-      const windows = new Windows();
-      const last = node.copy + node.last;
-      for (let record = node.copy + L.BLOCK_BYTES; record <= last; record += L.RECORD_BYTES) {
-        const form = this.#form(record)?.form ?? NO_FORM;
-        const seen = this.#factsOf(node, record, form);
-        facts.push(seen);
-        windows.begin(form, this.#module.view, record, mode);
-        for (const access of seen.accesses) {
-          const displacement = access.displaced
-            ? this.#module.view.getInt32(record + L.RECORD.DISPLACEMENT, true)
-            : 0;
-          windows.place(0, access.register, access.plus + displacement);
-          windows.find(0, access.size, access.write, undefined);
-        }
-        if (seen.calls && !FLOATING.has(form.operation)) windows.forget();
-        else windows.end(seen.written);
-        used |= seen.used;
-        if (!kills) {
-          const { flagsRead, carryRead, flagsSetUnderCondition, spills, bails } = seen;
-          if (flagsRead || flagsSetUnderCondition || spills) need = NEED.ALL;
-          else if (carryRead && need === NEED.NOTHING) need = NEED.CARRY;
-          if (flagsRead || carryRead || bails || flagsSetUnderCondition) exposed = true;
-        }
-        if (seen.flagsSet) kills = true;
-        written |= seen.written;
-        after |= seen.written;
-        spends ||= seen.spends;
-        if (this.#leavesState(node, record)) {
-          cleans = true;
-          after = 0;
-        }
-      }
-      const { taken, next, others } = node;
-      this.#facts.set(node, {
-        facts,
-        flagsLive: exposed || (!kills && canLeaveBehind(node)),
-        spends: spends || cleans,
-        reach: 0,
-        checked: false,
-        need,
-        kills,
-        written,
-        dirtyIn: 0,
-        cleans,
-        writtenAfterClean: after,
-        windows,
-        successors: [taken, next, ...others].filter((to) => to !== undefined),
-      });
-    }
-    // Windows: backwards, nodes that are entered from one place only add to what is known there.
-    for (const node of nodes.toReversed()) {
-      const [from] = node.predecessors;
-      if (from === undefined || !goesOn(from, node)) continue;
-      if (this.#leavesState(from, from.copy + from.last)) continue;
-      this.#facts.get(from)?.windows.followedBy((this.#facts.get(node) as NodeFacts).windows);
-    }
-    this.#planBudget();
-    // What is needed of flags: backwards, through nodes that do not set them.
-    for (let changed = true; changed;) {
-      changed = false;
-      for (const node of nodes.toReversed()) {
-        const facts = this.#facts.get(node) as NodeFacts;
-        if (facts.kills) continue;
-        for (const to of facts.successors) {
-          const { need, checked, flagsLive } = this.#facts.get(to) as NodeFacts;
-          if (need > facts.need || ((checked || flagsLive) && !facts.flagsLive)) {
-            facts.need = need > facts.need ? need : facts.need;
-            facts.flagsLive ||= checked || flagsLive;
-            changed = true;
-          }
-        }
-      }
-    }
-    // Registers newer in locals: forwards.
-    for (let changed = true; changed;) {
-      changed = false;
-      for (const node of nodes) {
-        const facts = this.#facts.get(node) as NodeFacts;
-        const out = facts.cleans
-          ? facts.writtenAfterClean | ALL_FLAGS
-          : facts.dirtyIn | facts.written | ALL_FLAGS;
-        for (const to of facts.successors) {
-          const target = this.#facts.get(to) as NodeFacts;
-          if ((target.dirtyIn | out) !== target.dirtyIn) {
-            target.dirtyIn |= out;
-            changed = true;
-          }
-        }
-      }
-    }
-    return used;
-  }
-  /**
-   * Where the budget is looked at: on entry, once in each loop, and where it may be anything. There it must be enough
-   * for every way to the next such place.
-   */
-  #planBudget(): void {
-    const { nodes } = this.#region;
-    for (const node of nodes.toReversed()) {
-      const facts = this.#facts.get(node) as NodeFacts;
-      for (const to of facts.successors) {
-        const target = this.#facts.get(to) as NodeFacts;
-        if (facts.spends) target.checked = true;
-      }
-      facts.checked ||= node.isLoop || node.dispatcher !== undefined || node === nodes[0];
-    }
-    for (const node of nodes.toReversed()) {
-      const facts = this.#facts.get(node) as NodeFacts;
-      for (const to of facts.successors) {
-        const { checked, reach } = this.#facts.get(to) as NodeFacts;
-        if (!checked) facts.reach = Math.max(facts.reach, reach);
-      }
-      facts.reach += node.length;
-    }
-  }
-  /** Facts of an instruction. */
-  #factsOf(node: Node, record: number, { operation }: Form): Facts {
-    const handler = this.#handler(record);
-    if (this.#isTraced(node, record)) return CALLING_FACTS;
-    if (operation !== "") {
-      if (!INLINE.has(operation)) return CALLING_FACTS;
-      // A call that stays inside is a jump; of other edges the data flow knows.
-      const inside = operation !== "call" || node.taken !== undefined;
-      const facts = this.#module.facts.of(this.#module, record, this.#region.mode, inside);
-      // Behind each access a plugin is called.
-      return this.#isHeardOf(node, record) ? { ...facts, ...TOLD_FACTS } : facts;
-    }
-    switch (handler) {
-      case SPECIAL.LIVE:
-      case SPECIAL.FALL_THROUGH:
-      case SPECIAL.COUNT:
-      case SPECIAL.TRACE_ON:
-        return NO_FACTS;
-      case SPECIAL.TRACE_OFF:
-        return this.#isTraced(node, record - L.RECORD_BYTES) ? TRACED_FACTS : NO_FACTS;
-      case SPECIAL.ASSIST: {
-        const { view, handlers } = this.#module;
-        const written = inlineAssistRegister(view, handlers, record);
-        if (written === undefined) return CALLING_FACTS;
-        return { ...LEAVING_FACTS, written: 1 << written, used: 1 << written };
-      }
-      case SPECIAL.HOOK:
-      case SPECIAL.ASSIST_ENDS:
-        return CALLING_FACTS;
-      default:
-        return LEAVING_FACTS;
-    }
-  }
-  /** After it all registers were loaded from memory. */
-  #leavesState(node: Node, record: number): boolean {
-    const form = this.#form(record);
-    if (this.#isTraced(node, record)) return true;
-    // Behind what touches no memory it is nothing.
-    if (this.#handler(record) === SPECIAL.TRACE_OFF) {
-      return this.#isTraced(node, record - L.RECORD_BYTES);
-    }
-    if (form === undefined) {
-      const { view, handlers } = this.#module;
-      return !STAYS.has(this.#handler(record)) &&
-        inlineAssistRegister(view, handlers, record) === undefined;
-    }
-    if (form.form.operation === "call") return node.taken === undefined;
-    return !INLINE.has(form.form.operation) || form.form.operation === "callE";
-  }
-  /** Whether the interpreter's handler executes an instruction, since a plugin hears of its accesses. */
-  #isTraced(node: Node, record: number): boolean {
-    return this.#isHeardOf(node, record) && !this.#isPlain(record);
-  }
-  #isHeardOf(node: Node, record: number): boolean {
-    const { view, handlers } = this.#module;
-    return isTraced(view, handlers, record, node.copy + L.BLOCK_BYTES);
-  }
-  #isPlain(record: number): boolean {
-    const form = this.#form(record)?.form;
-    return form !== undefined && hasPlainAccesses(form);
-  }
-  #handler(record: number): number {
-    return this.#module.view.getInt32(record, true);
-  }
-  #form(record: number): { form: Form; semantics: Semantics } | undefined {
-    return this.#module.handlers.form(this.#handler(record));
-  }
-
   // ---- structure --------------------------------------------------------------------------------
 
   /** Emits a node and what it dominates. */
@@ -431,16 +165,16 @@ class RegionWriter {
       state.f.get(this.#selector(node)).brTable([first, ...rest], first);
       return;
     }
-    state.dirty = (this.#facts.get(node) as NodeFacts).dirtyIn;
+    state.dirty = this.#facts.of(node).dirtyIn;
     const entered = this.#entered;
     this.#entered = undefined;
-    const { need } = this.#facts.get(node) as NodeFacts;
+    const { need } = this.#facts.of(node);
     if (this.#defers(node)) state.pending = { kind: "deferred", carry: need === NEED.CARRY };
     else if (entered === undefined) state.pending = undefined;
     // What one way led here with still holds.
     if (node.isLoop || node.forward !== 1) state.guarded = state.lowBytes = 0;
     const edges = this.#edges(node);
-    const { facts, windows } = this.#facts.get(node) as NodeFacts;
+    const { facts, windows } = this.#facts.of(node);
     const first = node.copy + L.BLOCK_BYTES;
     const last = node.copy + node.last;
     state.withWindows(new Windows(windows.plan, entered?.windows, entered?.written), () => {
@@ -450,7 +184,7 @@ class RegionWriter {
         this.#instruction(node, record, edges, known);
         // (What the last one did was seen before other nodes.)
         if (record < last && !covers(known, state.seen)) {
-          const { operation } = this.#form(record)?.form ?? NO_FORM;
+          const { operation } = this.#facts.form(record)?.form ?? NO_FORM;
           throw new Error(`wrong facts of ${operation}`);
         }
         state.release();
@@ -491,12 +225,12 @@ class RegionWriter {
   }
   /** Whether a node is entered with flags that are deferred: several ways lead there, and they may not be needed. */
   #defers(node: Node): boolean {
-    const { flagsLive, need } = this.#facts.get(node) as NodeFacts;
+    const { flagsLive, need } = this.#facts.of(node);
     return (node.isLoop || node.forward > 1) && flagsLive && need !== NEED.ALL;
   }
   /** Brings flags into the form that a node expects. */
   #passFlags(from: Node, to: Node): void {
-    const { flagsLive, need } = this.#facts.get(to) as NodeFacts;
+    const { flagsLive, need } = this.#facts.of(to);
     if (!flagsLive || (!to.isLoop && to.forward <= 1)) return;
     const x = this.#emitter(NO_FORM, from.copy + L.BLOCK_BYTES, NOWHERE);
     if (this.#defers(to)) x.passFlags(need === NEED.CARRY);
@@ -506,7 +240,7 @@ class RegionWriter {
   #charge(node: Node): void {
     const state = this.#state;
     const { f, budget } = state;
-    const { checked, reach } = this.#facts.get(node) as NodeFacts;
+    const { checked, reach } = this.#facts.of(node);
     if (checked) {
       f.get(budget).i32(reach).ltS().if(undefined, false);
       this.#emitter(NO_FORM, node.copy + L.BLOCK_BYTES, NOWHERE).leaveBy(WAY.BUDGET, node.copy);
@@ -669,7 +403,7 @@ class RegionWriter {
   #instruction(node: Node, record: number, edges: Edges, facts: Facts): void {
     const { windows, f, seen } = this.#state;
     windows.begin(
-      this.#form(record)?.form ?? NO_FORM,
+      this.#facts.form(record)?.form ?? NO_FORM,
       this.#module.view,
       record,
       this.#region.mode,
@@ -677,27 +411,30 @@ class RegionWriter {
     const { calls } = f;
     this.#emitInstruction(node, record, edges, facts);
     // Calls run code that may change the TLB, but for those to functions of numbers.
-    const operation = this.#form(record)?.form.operation ?? "";
+    const operation = this.#facts.form(record)?.form.operation ?? "";
     if (f.calls !== calls && !FLOATING.has(operation)) windows.forget();
     else windows.end(seen.written);
   }
   #emitInstruction(node: Node, record: number, edges: Edges, facts: Facts): void {
     const state = this.#state;
     const { f } = state;
-    const handler = this.#handler(record);
-    const form = this.#form(record);
+    const handler = this.#facts.handler(record);
+    const form = this.#facts.form(record);
     const x = this.#emitter(form?.form ?? NO_FORM, record, edges);
-    if (form !== undefined && this.#isHeardOf(node, record) && this.#isPlain(record)) {
+    if (LOADS_SEGMENT.has(form?.form.operation ?? "")) {
+      state.fpu.storePointers(this.#module.runtime);
+    }
+    if (form !== undefined && this.#facts.isHeardOf(node, record) && this.#facts.isPlain(record)) {
       const { runtime, imports, view } = this.#module;
       const { mode } = this.#region;
       const options = { state, form: form.form, runtime, imports, view, record, mode, edges };
       const traced = new TracedEmitter(options, imports.access, () => this.#reload());
-      if (facts?.flagsSetUnderCondition === true) traced.settleFlags();
+      if (facts.flagsSetUnderCondition) traced.settleFlags();
       form.semantics.emit(traced);
       traced.end();
       return;
     }
-    if (this.#isTraced(node, record)) {
+    if (this.#facts.isTraced(node, record)) {
       x.spill();
       f.i32(record - L.RECORD_BYTES).i32(1).call(this.#module.runtime.trace);
       if (form !== undefined) {
@@ -707,7 +444,6 @@ class RegionWriter {
     } else if (form !== undefined && INLINE.has(form.form.operation)) {
       // In one arm of a condition the flags cannot stay to be computed.
       if (facts.flagsSetUnderCondition) x.settleFlags();
-      if (LOADS_SEGMENT.has(form.form.operation)) state.fpu.storePointers(this.#module.runtime);
       form.semantics.emit(x);
       return;
     }
@@ -748,14 +484,14 @@ class RegionWriter {
         // The instruction behind it sees to that.
         return;
       case SPECIAL.TRACE_OFF: {
-        if (!this.#isTraced(node, record - L.RECORD_BYTES)) return;
+        if (!this.#facts.isTraced(node, record - L.RECORD_BYTES)) return;
         f.i32(record).i32(0).call(this.#module.runtime.trace);
         this.#reload();
         return;
       }
       case SPECIAL.ASSIST:
       case SPECIAL.ASSIST_ENDS:
-        if (!this.#isTraced(node, record)) {
+        if (!this.#facts.isTraced(node, record)) {
           const { view, handlers } = this.#module;
           if (emitInlineAssist(x, view, handlers, record)) return;
         }
@@ -824,22 +560,6 @@ class RegionWriter {
     f.i32(record + L.RECORD_BYTES).return().end();
     if (!traced) this.#reload();
   }
-}
-
-/** Whether the region may be left on an edge of a node, or behind it. */
-function canLeaveBehind(node: Node): boolean {
-  const { taken, next, takenEip, nextEip } = node;
-  if ((takenEip !== NONE && taken === undefined) || (nextEip !== NONE && next === undefined)) {
-    return true;
-  }
-  const to = successors(node);
-  return to.length === 0 || to.some(({ eip }) => leavesPage(node, eip));
-}
-
-/** Whether a node is entered from that place only. */
-function goesOn(from: Node, to: Node): boolean {
-  return to.predecessors.length === 1 && to.predecessors[0] === from && to.forward <= 1 &&
-    !to.isLoop;
 }
 
 /** The function of a region. */

@@ -15,7 +15,7 @@ import { fpuSemantics } from "../fpu/mod.ts";
 import { floatSemantics, simdSemantics } from "../simd/mod.ts";
 import * as L from "../state/layout.ts";
 import { timeSemantics } from "../system/mod.ts";
-import { INLINE } from "./emit_region.ts";
+import { INLINE } from "./region_facts.ts";
 import { covers, type FactsContext, FormFacts, LEAVING_FACTS, NO_FACTS } from "./facts.ts";
 import { RegionImports } from "./translator.ts";
 

@@ -81,7 +81,7 @@ export class RegionState {
   #taken: Taken[] = [];
 
   /** `counted`: addresses of plugins' counters. */
-  constructor(f: WasmFunction, counted: readonly number[] = [], counters?: RegionCounters) {
+  constructor(f: WasmFunction, counters?: RegionCounters, counted: readonly number[] = []) {
     this.f = f;
     this.counts = new CountLocals(f, counted);
     this.counters = counters;

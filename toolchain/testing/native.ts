@@ -203,10 +203,24 @@ export function execute(
   try {
     Deno.writeFileSync(path, elf);
     Deno.chmodSync(path, 0o755);
-    const { code, stdout } = new Deno.Command(path, { args: [...args] }).outputSync();
-    return { code, stdout };
+    return output(path, args);
   } finally {
     Deno.removeSync(path);
+  }
+}
+/** Runs a file that was just written. A child that another thread starts meanwhile may hold it open: ETXTBSY then. */
+function output(
+  path: string,
+  args: readonly string[],
+  attempts = 50,
+): { code: number; stdout: Uint8Array } {
+  try {
+    const { code, stdout } = new Deno.Command(path, { args: [...args] }).outputSync();
+    return { code, stdout };
+  } catch (error) {
+    if (attempts === 0 || !String(error).includes("os error 26")) throw error;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    return output(path, args, attempts - 1);
   }
 }
 
