@@ -550,7 +550,6 @@ export class Engine implements CodeCache {
       this.#attention();
       this.#wake();
       this.#stops.forget();
-      this.#resumeBehind();
       if (!core.events.interrupt(2)) core.shutdown = true;
     } else if (
       this.#interruptLine && (i32[L.EFLAGS >> 2] as number) & IF &&
@@ -558,7 +557,6 @@ export class Engine implements CodeCache {
     ) {
       this.#wake();
       this.#stops.forget();
-      this.#resumeBehind();
       const vector = core.bus.acknowledgeInterrupt();
       if (!core.events.interrupt(vector)) core.shutdown = true;
     }
@@ -582,6 +580,7 @@ export class Engine implements CodeCache {
     this.onIdle?.();
   }
   #wake(): void {
+    this.#resumeBehind();
     this.#core.i32[L.HALTED >> 2] = 0;
     if (this.#idleReported) {
       this.#idleReported = false;

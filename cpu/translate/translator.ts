@@ -29,7 +29,7 @@ const AGAIN = 4000;
 const WASM_BYTES = 32 << 20;
 /** Looks of the run loop that a request waits for others to share its module. */
 const PATIENCE = 2;
-/** Thresholds below are for those who want regions soon: nothing waits. */
+/** Thresholds below are for those who want regions soon: nothing waits. What code that changes waits is counted in it. */
 const USUAL_THRESHOLD = 500;
 
 /** What code at a linear address, 0..2^32−1, is called; undefined where nothing is known. */
@@ -246,7 +246,7 @@ export class Translator {
     const wait = this.#changes.wait(i32[(entry + L.BLOCK.PHYSICAL) >> 2] as number);
     if (wait === 0) return true;
     this.#waiting.add(entry);
-    i32[(entry + L.BLOCK.COUNT) >> 2] = wait * this.#threshold;
+    i32[(entry + L.BLOCK.COUNT) >> 2] = wait * Math.min(this.#threshold, USUAL_THRESHOLD);
     return false;
   }
 

@@ -21,6 +21,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { TRANSLATE_AFTER } from "../../devices/mod.ts";
 import { buildKernel, kernelPrograms, nativeChecksums } from "./build_kernel.ts";
 import { choose } from "./choose.ts";
 import { type Emulator, runGuest } from "./emulators.ts";
@@ -72,7 +73,7 @@ async function main(): Promise<void> {
       rounds: { type: "string" },
       runs: { type: "string", default: "2" },
       divide: { type: "string" },
-      translate: { type: "string", default: "500" },
+      translate: { type: "string", default: String(TRANSLATE_AFTER) },
       ram: { type: "string", default: "64" },
     },
   });

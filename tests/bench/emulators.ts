@@ -7,6 +7,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { CpuModel } from "../../cpu/mod.ts";
+import { TRANSLATE_AFTER } from "../../devices/mod.ts";
 
 /** What a machine is given. */
 export interface GuestOptions {
@@ -36,9 +37,6 @@ export interface Mark {
   readonly peakMiB: number;
 }
 
-/** Entries of a block until it is translated, as the command line's \`--translate on\`. */
-const TRANSLATE_ON = 500;
-
 const own = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /** Our machine, from this or another checkout. */
@@ -59,7 +57,7 @@ export function ours(
       JSON.stringify({
         ...guest,
         checkout: options.checkout ?? own("../.."),
-        translateAfter: options.translateAfter ?? TRANSLATE_ON,
+        translateAfter: options.translateAfter ?? TRANSLATE_AFTER,
         cpu: options.cpu ?? "p4",
       }),
     ],

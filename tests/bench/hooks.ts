@@ -11,6 +11,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { TRANSLATE_AFTER } from "../../devices/mod.ts";
 import type { Counter, Cpu } from "../../cpu/mod.ts";
 import { begin, compile, makeCpu, SUITES } from "./cpu/bench.ts";
 import { geometricMean, median, ratio, table } from "./figures.ts";
@@ -138,7 +139,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
     only: { type: "string" },
     programs: { type: "string" },
-    translate: { type: "string", default: "500" },
+    translate: { type: "string", default: String(TRANSLATE_AFTER) },
     million: { type: "string", default: "100" },
   },
 });

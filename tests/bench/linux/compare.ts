@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { TRANSLATE_AFTER } from "../../../devices/mod.ts";
 import { BEGIN, busybox, linuxInitrd, linuxPackage, type LinuxVariant } from "../../boots/linux.ts";
 import { choose } from "../choose.ts";
 import { type Emulator, type GuestOptions, type Mark, runGuest } from "../emulators.ts";
@@ -163,7 +164,7 @@ async function main(): Promise<void> {
       emulators: { type: "string", default: "ours,qemu,v86" },
       against: { type: "string" },
       rounds: { type: "string", default: "3" },
-      translate: { type: "string", default: "500" },
+      translate: { type: "string", default: String(TRANSLATE_AFTER) },
       ram: { type: "string", default: "128" },
       append: { type: "string", default: "" },
     },
