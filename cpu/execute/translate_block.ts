@@ -25,6 +25,8 @@ import { type Handlers, SPECIAL } from "./handlers.ts";
 export const MAX_INSTRUCTIONS = 64;
 /** Thresholds that a block waits until it is translated if fields of it are read anew each time. */
 const PATCHED_WAIT = 8;
+/** As many entries at most, unless the threshold is higher. */
+const PATCHED_ENTRIES = 4000;
 /** Bytes of the longest instruction. */
 const LENGTH_MAX = 15;
 /** Most hook records of one block; instrumentation beyond it is a mistake of the plugin. */
@@ -288,7 +290,10 @@ export class BlockTranslator {
     }
     // Code that is patched again and again is often one of many such pieces, each of which runs little.
     if (this.live.length > 0 && this.hotAfter > 1) {
-      i32[header + (L.BLOCK.COUNT >> 2)] = PATCHED_WAIT * this.hotAfter;
+      i32[header + (L.BLOCK.COUNT >> 2)] = Math.max(
+        this.hotAfter,
+        Math.min(PATCHED_WAIT * this.hotAfter, PATCHED_ENTRIES),
+      );
     }
     if (!ends) {
       const at = record >> 2;
