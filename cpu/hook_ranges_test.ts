@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import type { Cpu } from "./mod.ts";
+import { CODE } from "./test_cpu.ts";
 import {
   ADC,
   at,
-  CODE,
   DEC,
   everywhere,
   FUNCTION,

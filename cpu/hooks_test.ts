@@ -4,21 +4,17 @@
  */
 import assert from "node:assert/strict";
 import type { Cpu } from "./mod.ts";
+import { CODE, DATA, NAMES, STACK, state } from "./test_cpu.ts";
 import {
   ADC,
   at,
-  CODE,
-  DATA,
   DEC,
   everywhere,
   FUNCTION,
   JNZ,
   makeCpu,
-  NAMES,
   ROUNDS,
   run,
-  STACK,
-  state,
   STORE,
   translatedShare,
   WHOLE,

@@ -3,26 +3,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Cpu } from "./mod.ts";
-
-const RAM = 0x40000;
-/** Where the program, its data and its stack are. */
-export const CODE: number = 0x1000;
-export const DATA: number = 0x20000;
-export const STACK: number = 0x30000;
-/** Registers that are compared. */
-export const NAMES: readonly string[] = [
-  "eax",
-  "ecx",
-  "edx",
-  "ebx",
-  "esp",
-  "ebp",
-  "esi",
-  "edi",
-  "eip",
-  "eflags",
-];
+import type { Cpu } from "./mod.ts";
+import { CODE, makeCpu as makeBareCpu, state } from "./test_cpu.ts";
 
 /** Entries until a block is translated; 0: everything is interpreted. */
 const THRESHOLDS = [0, 1, 500] as const;
@@ -46,29 +28,7 @@ export const WHOLE: number = 1 + ROUNDS * 9 + 1;
 
 /** A processor about to run the program. */
 export function makeCpu(translateAfter: number, code: readonly number[] = LOOP): Cpu {
-  const cpu = new Cpu({
-    ramBytes: RAM,
-    translateAfter,
-    now: () => 0,
-    bus: {
-      readPort: () => 0,
-      writePort: () => {},
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => {
-        cpu.setInterruptLine(false);
-        return 0x20;
-      },
-    },
-  });
-  cpu.memory.write(CODE, new Uint8Array(code));
-  cpu.enterFlatProtectedMode({ eip: CODE, esp: STACK });
-  cpu.registers.set("esi", DATA);
-  return cpu;
-}
-/** Registers and the count of instructions. */
-export function state(cpu: Cpu): string {
-  return [...NAMES.map((name) => cpu.registers.get(name).toString(16)), cpu.instructions].join(" ");
+  return makeBareCpu(code, translateAfter, () => 0);
 }
 /** Calls back before the instruction at an address. */
 export function at(cpu: Cpu, address: number, callback: () => void): Disposable {

@@ -11,7 +11,7 @@ import type { Runtime } from "../execute/runtime.ts";
 import { F64, I32, I64 } from "../execute/wasm.ts";
 import { FPU_CONTROL } from "../state/layout.ts";
 import { C1, INTEGER_BIT, MAX_EXPONENT, PE } from "./status.ts";
-import { normalize, type Wide } from "./wide.ts";
+import { increase, normalize, type Wide } from "./wide.ts";
 
 /** What a fast function answers where the exact one must be asked. Nothing has changed then. */
 export const UNFIT = -1;
@@ -73,16 +73,7 @@ function rounder(runtime: Runtime): number {
     const mode = c.int(control.shrU(10).and(3));
     const directed = sign.notZero().and(mode.eq(1)).or(sign.isZero().and(mode.eq(2)));
     const up = c.int(mode.isZero().choose(low.shrU(63).low(), directed));
-    c.set(high, high.add(up.wide()));
-    c.if(
-      high.isZero(),
-      () => {
-        c.set(high, INTEGER_BIT);
-        c.set(exponent, exponent.add(1));
-      },
-      undefined,
-      false,
-    );
+    increase(c, high, exponent, up);
     refuseIf(c, exponent.sub(1).ltU(MAX_EXPONENT - 1).isZero());
     c.yield(up.choose(PE | C1, PE), sign.or(exponent), high);
   });

@@ -12,7 +12,7 @@ import { F64, I32, I64 } from "../execute/wasm.ts";
 import { FPU_CONTROL } from "../state/layout.ts";
 import { divideStep } from "./arithmetic.ts";
 import { Code, int, type Local, long, Value, word } from "../execute/expression.ts";
-import { halfFloat, multiplyWide, signedFloat } from "./wide.ts";
+import { halfFloat, increase, multiplyWide, signedFloat } from "./wide.ts";
 import { BIAS, C0, C1, C3, INTEGER_BIT, MAX_EXPONENT, PE } from "./status.ts";
 
 /** Control word: rounding control, precision control, mask of PE; and what the fast paths are for. */
@@ -49,16 +49,7 @@ function finish(c: Code, to: {
 }): void {
   const { address, sign, exponent, high, low } = to;
   const increment = c.int(roundsUp(high, low));
-  c.set(high, high.add(increment.wide()));
-  c.if(
-    high.isZero(),
-    () => {
-      c.set(high, INTEGER_BIT);
-      c.set(exponent, exponent.add(1));
-    },
-    undefined,
-    false,
-  );
+  increase(c, high, exponent, increment);
   const unfit = exponent.sub(1).ltU(MAX_EXPONENT - 1).isZero();
   c.if(unfit, () => c.return(int(UNFIT)), undefined, false);
   c.store(address, high, 0, 8);

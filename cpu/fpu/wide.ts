@@ -7,6 +7,7 @@
 import { Code, type Local, long, type Operand, type Value } from "../execute/expression.ts";
 import type { Runtime } from "../execute/runtime.ts";
 import { F64, I64 } from "../execute/wasm.ts";
+import { INTEGER_BIT } from "./status.ts";
 
 const LOW = 0xffffffffn;
 
@@ -156,4 +157,18 @@ function divider(runtime: Runtime): number {
     );
     c.yield(first.add(second.shrS(49)), second.shl(15));
   });
+}
+
+/** Adds an i32, 0 or 1, to a significand; one that overflows becomes 1.0, with the next exponent. */
+export function increase(c: Code, significand: Local, exponent: Local, by: Value): void {
+  c.set(significand, significand.add(by.wide()));
+  c.if(
+    significand.isZero(),
+    () => {
+      c.set(significand, INTEGER_BIT);
+      c.set(exponent, exponent.add(1));
+    },
+    undefined,
+    false,
+  );
 }

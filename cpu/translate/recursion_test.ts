@@ -3,12 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Cpu } from "../mod.ts";
-
-const CODE = 0x1000;
-const RAM = 0x40000;
-const DATA = 0x20000;
-const NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags"];
+import { DATA, makeCpu, state } from "../test_cpu.ts";
 
 /**
  * mov ebp, 6; L: mov eax, 8; call F; dec ebp; jnz L; hlt
@@ -30,29 +25,6 @@ const TAMPERED = [
   0xff, 0x46, 8, 0xf6, 0x46, 8, 7, 0x75, 4, 0x83, 0x04, 0x24, 3, 0xc3,
 ];
 
-function makeCpu(code: readonly number[], translateAfter: number, now?: () => number): Cpu {
-  const cpu = new Cpu({
-    ramBytes: RAM,
-    translateAfter,
-    now,
-    bus: {
-      readPort: () => 0,
-      writePort: () => {},
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => 0,
-    },
-  });
-  cpu.memory.write(CODE, new Uint8Array(code));
-  cpu.enterFlatProtectedMode({ eip: CODE, esp: 0x30000 });
-  cpu.registers.set("esi", DATA);
-  return cpu;
-}
-function state(cpu: Cpu): string {
-  const memory = new Uint32Array(cpu.memory.read(DATA, 16).buffer);
-  return [...NAMES.map((name) => cpu.registers.get(name)), ...memory, cpu.instructions].join(" ");
-}
-
 for (const [name, code] of [["", TREE], [" and moves its return address", TAMPERED]] as const) {
   Deno.test(`a function that calls itself${name} does the same translated, at every instruction`, () => {
     for (const threshold of [1, 5]) {
@@ -61,6 +33,7 @@ for (const [name, code] of [["", TREE], [" and moves its return address", TAMPER
         for (let i = 0; i < 6000 / length; i++) {
           assert.equal(translating.run(length), plain.run(length));
           assert.equal(state(translating), state(plain), `${length}, step ${i}`);
+          assert.deepEqual(translating.memory.read(DATA, 16), plain.memory.read(DATA, 16));
         }
         assert.ok((translating.translation?.regions ?? 0) > 0);
       }

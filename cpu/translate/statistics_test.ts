@@ -3,29 +3,15 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Cpu } from "../mod.ts";
-
-const CODE = 0x1000;
+import type { Cpu } from "../mod.ts";
+import { makeCpu } from "../test_cpu.ts";
 
 /** mov ecx, 1000; L: mov edi, ecx; cpuid; mov ecx, edi; dec ecx; jnz L; hlt: CPUID is done in TypeScript. */
 // deno-fmt-ignore
 const PROGRAM = [0xb9, 0xe8, 3, 0, 0, 0x89, 0xcf, 0x0f, 0xa2, 0x89, 0xf9, 0x49, 0x75, 0xf7, 0xf4];
 
 function run(now?: () => number, program: readonly number[] = PROGRAM): Cpu {
-  const cpu = new Cpu({
-    ramBytes: 0x10000,
-    translateAfter: 10,
-    now,
-    bus: {
-      readPort: () => 0,
-      writePort: () => {},
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => 0,
-    },
-  });
-  cpu.memory.write(CODE, new Uint8Array(program));
-  cpu.enterFlatProtectedMode({ eip: CODE, esp: 0x8000 });
+  const cpu = makeCpu(program, 10, now);
   // Code is translated between two runs.
   for (let i = 0; i < 100 && !cpu.halted; i++) cpu.run(100);
   assert.ok(cpu.halted);

@@ -4,32 +4,9 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Cpu } from "../mod.ts";
+import { makeCpu, state } from "../test_cpu.ts";
 
-const CODE = 0x1000;
-const NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags"];
 const HLT = 0xf4;
-
-function makeCpu(code: readonly number[], translateAfter: number, now?: () => number): Cpu {
-  const cpu = new Cpu({
-    ramBytes: 0x10000,
-    translateAfter,
-    now,
-    bus: {
-      readPort: () => 0,
-      writePort: () => {},
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => 0,
-    },
-  });
-  cpu.memory.write(CODE, new Uint8Array(code));
-  cpu.enterFlatProtectedMode({ eip: CODE, esp: 0x8000 });
-  return cpu;
-}
-function state(cpu: Cpu): string {
-  return [...NAMES.map((name) => cpu.registers.get(name)), cpu.instructions].join(" ");
-}
 
 /**
  * mov ebp, 400; O: mov ecx, ebp; and ecx, 3; test ecx, 1; jnz Y; X: add eax, ecx; dec ecx; js E; Y: adc edx, 3;
