@@ -5,6 +5,7 @@
  * pays nothing. Hooks on events are functions that are absent until someone subscribes.
  * @module
  */
+import type { Watch } from "./execute/breakpoints.ts";
 import type { Core } from "./execute/core.ts";
 import type { Engine, TraceListener } from "./execute/engine.ts";
 import type { DecodedInstruction, Instrumentation } from "./execute/translate_block.ts";
@@ -94,8 +95,8 @@ export interface TranslationBlock {
   addInline(counter: Counter, amount: number): void;
 }
 
-/** Linear addresses of code. */
-export interface CodeRange {
+/** Linear addresses. */
+export interface AddressRange {
   /** The first, 0..2^32−1. */
   readonly start: number;
   /** Behind the last, up to 2^32. */
@@ -105,7 +106,7 @@ export interface CodeRange {
 /** Someone who looks at blocks. */
 interface Translating {
   readonly callback: (block: TranslationBlock) => void;
-  readonly range: CodeRange | undefined;
+  readonly range: AddressRange | undefined;
   /** Decoded blocks that have hooks of this one: they are what goes when it goes. */
   readonly blocks: Set<number>;
 }
@@ -185,11 +186,9 @@ export class Hooks {
    *
    * @throws {RangeError} for a range that is empty or not of linear addresses.
    */
-  onTranslate(callback: (block: TranslationBlock) => void, range?: CodeRange): Disposable {
+  onTranslate(callback: (block: TranslationBlock) => void, range?: AddressRange): Disposable {
     const engine = this.#engine;
-    if (range !== undefined && !(range.start >= 0 && range.start < range.end && range.end <= END)) {
-      throw new RangeError(`Cannot watch code from ${range.start} to ${range.end}: not a range`);
-    }
+    if (range !== undefined) checkRange(range);
     const one: Translating = { callback, range, blocks: new Set() };
     this.#translate.add(one);
     engine.translator.instrument = (decoded, block) => this.#instrument(decoded, block);
@@ -247,21 +246,50 @@ export class Hooks {
   #memoryListener(
     listeners: readonly { callback: (access: MemoryEvent) => void; which: string }[],
   ): TraceListener {
-    const core = this.#core;
     return (linear, size, value, write) => {
-      const physical = core.physical(linear);
-      const event: MemoryEvent = {
-        address: linear >>> 0,
-        physical,
-        size: size as 1 | 2 | 4,
-        write,
-        value: size === 1 ? value & 0xff : size === 2 ? value & 0xffff : value >>> 0,
-        io: !core.memory.isRam(physical),
-      };
+      const event = this.#memoryEvent(linear, size, value, write);
       for (const { callback, which } of listeners) {
         if (which.includes(write ? "w" : "r")) callback(event);
       }
     };
+  }
+  #memoryEvent(linear: number, size: number, value: number, write: boolean): MemoryEvent {
+    const core = this.#core;
+    const physical = core.physical(linear);
+    return {
+      address: linear >>> 0,
+      physical,
+      size: size as 1 | 2 | 4,
+      write,
+      value: size === 1 ? value & 0xff : size === 2 ? value & 0xffff : value >>> 0,
+      io: !core.memory.isRam(physical),
+    };
+  }
+  /**
+   * Called after each successful access of data that touches the range of linear addresses, whatever instruction makes
+   * it; the pushes of interrupts and exceptions are among them, fetches of code, page walks and reads of descriptors not.
+   * Only accesses to the range's pages become slower. Takes effect from the next access on.
+   *
+   * @throws {RangeError} for a range that is empty or not of linear addresses.
+   */
+  onAccess(
+    callback: (access: MemoryEvent) => void,
+    range: AddressRange,
+    which: "r" | "w" | "rw" = "rw",
+  ): Disposable {
+    checkRange(range);
+    const { debug } = this.#core;
+    const watch: Watch = {
+      first: range.start,
+      last: range.end - 1,
+      callback: (linear, size, value, write) => {
+        if (which.includes(write ? "w" : "r")) {
+          callback(this.#memoryEvent(linear, size, value, write));
+        }
+      },
+    };
+    debug.watch(watch);
+    return { [Symbol.dispose]: () => debug.unwatch(watch) };
   }
   /** Number of a callback for a hook record. */
   register(callback: () => void): number {
@@ -382,6 +410,12 @@ export class Hooks {
   /** Drops all decoded blocks, so that hooks added now take effect everywhere. */
   flush(): void {
     this.#engine.flush();
+  }
+}
+
+function checkRange({ start, end }: AddressRange): void {
+  if (!(start >= 0 && start < end && end <= END)) {
+    throw new RangeError(`Cannot watch addresses from ${start} to ${end}: not a range`);
   }
 }
 

@@ -8,7 +8,7 @@
 export { Cpu } from "./cpu.ts";
 export { CPU_MODELS, type CpuModel, DEFAULT_MODEL, type Feature, modelHas } from "./system/mod.ts";
 export {
-  type CodeRange,
+  type AddressRange,
   type Counter,
   type DiscontinuityEvent,
   Hooks,

@@ -1,9 +1,9 @@
 /**
  * The debug registers at work: breakpoints on code, data and ports, and the #DB traps that wait for the end of an
- * instruction.
+ * instruction; and watches, which tell somebody outside the guest of accesses to data in the same way.
  *
- * Nothing of this costs anything while DR7 enables nothing. A page with a data breakpoint has no TLB entries, so that
- * every access to it takes the slow path, which asks `access`. An instruction at the page offset of a code breakpoint
+ * Nothing of this costs anything while DR7 enables nothing and nobody watches. A page with a data breakpoint or a watch
+ * has no TLB entries, so that every access to it takes the slow path, which asks `access`. An instruction at the page offset of a code breakpoint
  * gets a hook record, which asks `codeHits`; whether the page is the right one is seen there, since the same
  * decoded code may run at several linear addresses.
  * Sources: SDM vol. 3A §17.2 (registers, Table 17-2), §17.3.1 (#DB), §6.8.3 (MOV SS).
@@ -38,6 +38,15 @@ interface Breakpoint {
   readonly enabled: boolean;
 }
 
+/** Somebody outside the guest who hears of accesses to a range of data. */
+export interface Watch {
+  /** First and last linear address, unsigned. */
+  readonly first: number;
+  readonly last: number;
+  /** Called behind a successful access that touches the range: its linear address, bytes and value. */
+  readonly callback: (linear: number, size: 1 | 2 | 4, value: number, write: boolean) => void;
+}
+
 /** The four breakpoints and what they have found. */
 export class Breakpoints {
   readonly #core: DebuggedCore;
@@ -48,7 +57,8 @@ export class Breakpoints {
   codeOffsets: readonly number[] = [];
   /** Any breakpoint is enabled. */
   armed = false;
-  /** Enabled breakpoints on data. */
+  readonly #watches = new Set<Watch>();
+  /** Enabled breakpoints on data, and watches. */
   watching = 0;
   /** Bits of DR6 for the #DB trap that is due when the instruction has ended. */
   pending = 0;
@@ -83,8 +93,7 @@ export class Breakpoints {
     const data = enabled.filter(({ kind }) => kind === KIND.WRITE || kind === KIND.ACCESS);
     const watched = places(this.#data) !== places(data);
     this.#data = data;
-    this.watching = data.length;
-    i32[L.WATCHING >> 2] = data.length + this.#ports.length;
+    this.#count();
     if (watched) memory.flush();
     const codes = enabled.filter(({ kind }) => kind === KIND.CODE);
     const hooked = places(this.#code.filter((one) => one.enabled)) !== places(codes);
@@ -94,17 +103,42 @@ export class Breakpoints {
     if (hooked) code.flush();
   }
 
-  /** Whether the page (linear address / 4096) has a breakpoint on data: no TLB entry for it. */
+  #count(): void {
+    this.watching = this.#data.length + this.#watches.size;
+    this.#core.i32[L.WATCHING >> 2] = this.watching + this.#ports.length;
+  }
+
+  /** Begins to watch a range. */
+  watch(watch: Watch): void {
+    this.#watches.add(watch);
+    this.#count();
+    this.#core.memory.flush();
+  }
+  /** Ends it. */
+  unwatch(watch: Watch): void {
+    if (!this.#watches.delete(watch)) return;
+    this.#count();
+    this.#core.memory.flush();
+  }
+
+  /** Whether the page (linear address / 4096) has a breakpoint on data or a watch: no TLB entry for it. */
   watches(page: number): boolean {
     for (const { first, last } of this.#data) {
       if (first >>> 12 === page || last >>> 12 === page) return true;
     }
+    for (const { first, last } of this.#watches) {
+      if (first >>> 12 <= page && page <= last >>> 12) return true;
+    }
     return false;
   }
   /** After a successful access of the program to data. */
-  access(linear: number, size: number, write: boolean): void {
+  access(linear: number, size: 1 | 2 | 4, value: number, write: boolean): void {
     const first = linear >>> 0;
-    this.#match(this.#data, first, first + size - 1, write);
+    const last = first + size - 1;
+    this.#match(this.#data, first, last, write);
+    for (const watch of this.#watches) {
+      if (last >= watch.first && first <= watch.last) watch.callback(first, size, value, write);
+    }
   }
   /** After an access to ports. */
   port(port: number, size: number): void {

@@ -58,7 +58,7 @@ export class Memory implements MemoryUnit {
     const user = core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
     const value = this.#read(linear, size, user);
-    if (core.debug.watching !== 0) core.debug.access(linear, size, false);
+    if (core.debug.watching !== 0) core.debug.access(linear, size, value, false);
     return value;
   }
   slowWrite(linear: number, size: 1 | 2 | 4, value: number): void {
@@ -66,7 +66,7 @@ export class Memory implements MemoryUnit {
     const user = core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
     this.#write(linear, size, value, user);
-    if (core.debug.watching !== 0) core.debug.access(linear, size, true);
+    if (core.debug.watching !== 0) core.debug.access(linear, size, value, true);
   }
   slowReadForWrite(linear: number, size: 1 | 2 | 4): number {
     const user = this.#core.cpl === 3;
