@@ -13,6 +13,7 @@ import {
   TERMINAL_HELP,
   writeStandardOutput,
 } from "../devices/host/mod.ts";
+import { GdbListener, parseGdbAddress } from "./gdb.ts";
 import { DEFAULT_CACHE } from "./project.ts";
 import { parseSize, parseTranslate, say, UserError } from "./report.ts";
 import { Session, type SessionOptions } from "./session.ts";
@@ -87,6 +88,11 @@ export function bootCommand(setExitCode: (code: number) => void): Command {
       "--clock <kind>",
       "virtual: runs repeat; wall: tied to real time (default on a terminal)",
     )
+    .option(
+      "--gdb <address>",
+      "let gdb in: [HOST:]PORT or unix:PATH; without a host from this machine alone",
+    )
+    .option("--wait", "with --gdb: stand still before the first instruction until gdb has come")
     .option("--screenshot <file>", "write the guest's screen to this PNG file when the run ends")
     .addHelpText(
       "after",
@@ -99,7 +105,8 @@ Examples:
   boot disk.img --append "init=/bin/bash"
   boot disk.img --bios /usr/share/seabios/bios-256k.bin
   boot --kernel vmlinuz --initrd initrd.img --append console=ttyS0
-  boot disk.img --plugin ./my_plugin.ts,key=value`,
+  boot disk.img --plugin ./my_plugin.ts,key=value
+  boot --gdb 1234 --wait                   then: gdb -ex "target remote :1234"`,
     );
   machineOptions(command as unknown as Command);
   command.action(async (image, options) => {
@@ -156,6 +163,8 @@ export function machineSettings(
 
 interface BootOptions extends MachineChoices {
   readonly clock?: string;
+  readonly gdb?: string;
+  readonly wait?: boolean;
   readonly screenshot?: string;
 }
 
@@ -164,12 +173,25 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
   if (clock !== "virtual" && clock !== "wall") {
     throw new UserError(`--clock is "virtual" or "wall", not "${clock}"`);
   }
+  if (options.wait === true && options.gdb === undefined) {
+    throw new UserError("--wait goes with --gdb: there is nobody else to wait for");
+  }
+  const parts: { session?: Session } = {};
+  await using gdb = options.gdb === undefined
+    ? undefined
+    : new GdbListener(parseGdbAddress(options.gdb), {
+      wait: options.wait ?? false,
+      session: () => parts.session,
+    });
   using session = await Session.open({
     ...machineSettings(options),
     image,
     clock,
+    own: gdb === undefined ? [] : [gdb.server.plugin],
     serial: writeStandardOutput,
   });
+  parts.session = session;
+  await gdb?.start();
   const { machine } = session;
   const end = new AbortController();
   using input = new RawInput();
@@ -183,7 +205,9 @@ async function boot(image: string | undefined, options: BootOptions): Promise<nu
   const pumping = input.pump((bytes) => filter.feed(bytes), end.signal);
   pumping.catch(() => {});
   try {
-    return await runToEnd(session, end.signal);
+    const status = await runToEnd(session, end.signal);
+    gdb?.server.exited(status);
+    return status;
   } finally {
     end.abort();
     session.plugins.exit();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import {
   type Ext2Reader,
   findFileSystems,
@@ -75,11 +75,17 @@ const MAX_RAM_MIB = 3072;
 export class Session implements Disposable {
   readonly machine: Machine;
   readonly plugins: PluginManager;
+  /** The ELF file with the kernel's symbols, for a debugger, and an absolute path to call it by. */
+  readonly program: { readonly name: string; readonly bytes: Uint8Array } | undefined;
   readonly #files: readonly FileDisk[];
 
-  private constructor(machine: Machine, plugins: PluginManager, files: readonly FileDisk[]) {
-    this.machine = machine;
-    this.plugins = plugins;
+  private constructor(
+    parts: Pick<Session, "machine" | "plugins" | "program">,
+    files: readonly FileDisk[],
+  ) {
+    this.machine = parts.machine;
+    this.plugins = parts.plugins;
+    this.program = parts.program;
     this.#files = files;
   }
 
@@ -116,8 +122,11 @@ export class Session implements Disposable {
       const initrd = options.initrd === undefined
         ? kernel?.initrd
         : { bytes: readGiven(options.initrd, "initial RAM disk"), name: options.initrd };
-      const symbols = options.symbols !== undefined
-        ? givenSymbols(readGiven(options.symbols, "symbols"), options.symbols)
+      const given = options.symbols === undefined
+        ? undefined
+        : { bytes: readGiven(options.symbols, "symbols"), name: options.symbols };
+      const symbols = given !== undefined
+        ? givenSymbols(given.bytes, given.name)
         : kernel === undefined
         ? undefined
         : elfSymbols(kernel.bytes, "kernel");
@@ -149,12 +158,20 @@ export class Session implements Disposable {
         now: () => machine.clock.now(),
         instructionsPerSecond: 1e9 / NS_PER_INSTRUCTION,
         stop: () => machine.stop(),
+        hold: (until) => machine.hold(until),
         kernel: symbols,
         program: programSymbols(kernel?.fileSystem),
       }, PLUGIN_OUTPUT);
       for (const definition of options.own ?? []) plugins.install({ definition, options: {} });
       for (const plugin of loaded) plugins.install(plugin);
-      return new Session(machine, plugins, files);
+      const program = [given, kernel].find((file) => file !== undefined && isElf(file.bytes));
+      return new Session({
+        machine,
+        plugins,
+        program: program === undefined
+          ? undefined
+          : { name: `/${basename(program.name)}`, bytes: program.bytes },
+      }, files);
     } catch (error) {
       for (const file of files) file[Symbol.dispose]();
       throw error;
@@ -171,6 +188,11 @@ function symbolName(symbols: SymbolTable | undefined, linear: number): string | 
   const found = symbols?.at(linear);
   if (found === undefined) return undefined;
   return found.offset === 0 ? found.name : `${found.name}+0x${found.offset.toString(16)}`;
+}
+
+/** ELF gABI, ELF Identification: the magic number. */
+function isElf(bytes: Uint8Array): boolean {
+  return [0x7f, 0x45, 0x4c, 0x46].every((byte, i) => bytes[i] === byte);
 }
 
 const PLUGIN_OUTPUT: PluginOutput = {

@@ -269,6 +269,17 @@ export interface PluginHost {
   onControlRegister(
     callback: (event: { register: number; value: number }, vcpu: Vcpu) => void,
   ): void;
+  /**
+   * Called after each successful access of data that touches a range of linear addresses, `end` exclusive, whatever
+   * instruction makes it; the pushes of interrupts are among them. Only the range's pages become slower.
+   *
+   * @throws {RangeError} for a range that is empty or not of linear addresses.
+   */
+  onAccess(
+    callback: (access: MemoryAccess, vcpu: Vcpu) => void,
+    range: { readonly start: number; readonly end: number },
+    kind?: MemoryAccessKind,
+  ): Disposable;
   /** Calls back at the first instruction boundary at which `instructions >= at`. */
   at(instructions: number, callback: () => void): Disposable;
   /** The machine is about to end. */
@@ -325,4 +336,9 @@ export interface PluginHost {
   out(text: string): void;
   /** Ends the run at the next instruction boundary. */
   stop(): void;
+  /**
+   * Lets the machine stand still from the next instruction boundary (in a callback before an instruction: before it)
+   * until the promise settles. No time passes for the guest.
+   */
+  hold(until: Promise<unknown>): void;
 }

@@ -38,6 +38,8 @@ export interface PluginTarget {
   readonly instructionsPerSecond: number;
   /** Ends the run at the next instruction boundary. */
   stop(): void;
+  /** Lets the machine stand still from the next instruction boundary until the promise settles. */
+  hold(until: Promise<unknown>): void;
   /** The kernel's symbols, if its file has any. */
   readonly kernel: SymbolTable | undefined;
   /** The symbols of a program of the guest by its path, if there are any. */
@@ -205,13 +207,7 @@ class RunningPlugin {
           (block) => guarded(new TranslatingBlock(block, this, symbols, cpu)),
           range,
         );
-        keep(subscription);
-        return {
-          [Symbol.dispose]: () => {
-            this.#subscriptions.delete(subscription);
-            subscription[Symbol.dispose]();
-          },
-        };
+        return this.#kept(subscription);
       },
       onDiscontinuity: (callback) =>
         discontinuity(["interrupt", "exception", "software", "iret"], callback),
@@ -231,13 +227,11 @@ class RunningPlugin {
           this.#subscriptions.delete(subscription);
           guarded();
         });
-        keep(subscription);
-        return {
-          [Symbol.dispose]: () => {
-            this.#subscriptions.delete(subscription);
-            subscription[Symbol.dispose]();
-          },
-        };
+        return this.#kept(subscription);
+      },
+      onAccess: (callback, range, kind) => {
+        const guarded = this.guard("access", callback);
+        return this.#kept(hooks.onAccess((access) => guarded(access, VCPU), range, kind));
       },
       atExit: (callback) => void this.#exitCallbacks.push(callback),
       counter: () => hooks.counter(),
@@ -261,6 +255,17 @@ class RunningPlugin {
       process,
       out: (text) => this.#output.text(this.name, text),
       stop: () => target.stop(),
+      hold: (until) => target.hold(until),
+    };
+  }
+  /** A subscription that the plugin may end before the plugin ends. */
+  #kept(subscription: Disposable): Disposable {
+    this.#subscriptions.add(subscription);
+    return {
+      [Symbol.dispose]: () => {
+        this.#subscriptions.delete(subscription);
+        subscription[Symbol.dispose]();
+      },
     };
   }
 }

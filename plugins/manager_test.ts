@@ -59,6 +59,7 @@ function run(...plugins: AnyPlugin[]): Run {
     now: () => machine.clock.now(),
     instructionsPerSecond: 1e8,
     stop: () => machine.stop(),
+    hold: (until) => machine.hold(until),
     kernel: new SymbolTable("kernel", [{ name: "main", address: ENTRY, size: 64 }], [], [
       { start: LOAD, end: LOAD + 4096 },
     ]),

@@ -147,6 +147,8 @@ export class Machine {
   #exit: ExitReason | undefined;
   #stopRequested = false;
   #wake: (() => void) | undefined;
+  /** Who holds the machine still. */
+  readonly #holds = new Set<symbol>();
   /** Host time at virtual time 0 (ms), while a run is on the wall clock. */
   #originMs = 0;
   /** Slices on end in which the guest did next to nothing. */
@@ -316,6 +318,22 @@ export class Machine {
     this.wake();
   }
 
+  /**
+   * Stops at the next instruction boundary until the promise settles; for the guest no time passes. A debugger looks
+   * around meanwhile. {@link run} waits; {@link runSync}, which cannot, returns "stopped".
+   */
+  hold(until: Promise<unknown>): void {
+    const mark = Symbol();
+    this.#holds.add(mark);
+    this.cpu.requestStop();
+    this.wake();
+    const release = (): void => {
+      this.#holds.delete(mark);
+      this.wake();
+    };
+    until.then(release, release);
+  }
+
   /** The state of clock and chips; the CPU's and the memory are not in it. */
   saveChips(): { clock: Saved; board: Record<string, Saved> } {
     return { clock: this.clock.save(), board: this.board.save() };
@@ -352,7 +370,8 @@ export class Machine {
     try {
       for (;;) {
         const reason = this.#slice(end);
-        if (reason === undefined) {
+        if (this.#holds.size > 0 && reason === undefined) await this.#released();
+        else if (reason === undefined) {
           if (this.#options.clock === "wall") await this.#follow();
           else await this.#breathe();
         } else if (reason.type === "idle") await this.#idle();
@@ -369,6 +388,7 @@ export class Machine {
     const end = this.cpu.instructions + instructions;
     for (;;) {
       const reason = this.#slice(end);
+      if (reason === undefined && this.#holds.size > 0) return { type: "stopped" };
       if (reason?.type === "limit") return undefined;
       if (reason !== undefined) return reason;
       if (this.#emptyWakes > MAX_EMPTY_WAKES) return { type: "idle" };
@@ -388,6 +408,7 @@ export class Machine {
         this.#stopRequested = false;
         return { type: "stopped" };
       }
+      if (this.#holds.size > 0) return undefined;
       const now = cpu.instructions;
       if (now >= end) return { type: "limit" };
       if (now >= until || wakes >= SLICE_WAKES) {
@@ -459,6 +480,14 @@ export class Machine {
         resolve();
       };
     });
+  }
+
+  /** Waits until nobody holds the machine, or the run has to end. On the wall clock that time does not count. */
+  async #released(): Promise<void> {
+    const { host } = this.#options;
+    const startMs = host?.nowMs() ?? 0;
+    while (this.#holds.size > 0 && !this.#stopRequested) await this.#woken();
+    this.#originMs += (host?.nowMs() ?? 0) - startMs;
   }
 
   /** Nothing is due: waits for input. */

@@ -133,6 +133,27 @@ for (const clock of ["virtual", "wall"] as const) {
   });
 }
 
+Deno.test("Machine.hold() lets the machine stand until the promise settles, then it goes on as if nothing was", async () => {
+  const code = "1: inc ecx\n cmp ecx, 3000000\n jb 1b\n mov al, 1\n out 0xf4, al";
+  const { pc: alone } = machine(code);
+  await alone.run();
+  const { pc } = machine(code);
+  const first = Promise.withResolvers<void>();
+  const second = Promise.reject(new Error("also an end"));
+  pc.cpu.hooks.at(1_000_000, () => {
+    pc.hold(first.promise);
+    pc.hold(second);
+  });
+  const run = pc.run();
+  await new Promise((done) => setTimeout(done, 20));
+  assert.equal(pc.cpu.instructions, 1_000_000);
+  assert.deepEqual(pc.runSync(1000), { type: "stopped" }, "which cannot wait");
+  assert.equal(pc.cpu.instructions, 1_000_000);
+  first.resolve();
+  assert.deepEqual(await run, { type: "exit", status: 3 });
+  assert.equal(pc.cpu.instructions, alone.cpu.instructions);
+});
+
 Deno.test("Machine.runSync() says that a guest idles whom nothing will wake", () => {
   const { pc } = machine("mov al, 0xff\n out 0x21, al\n out 0xa1, al\n sti\n1: hlt\n jmp 1b");
   assert.deepEqual(pc.runSync(1_000_000), { type: "idle" });

@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "devices/mod.ts",
     "devices/host/mod.ts",
     "plugins/mod.ts",
+    "plugins/gdb/mod.ts",
     "plugins/profiler/mod.ts",
     "toolchain/mod.ts",
     "toolchain/image/mod.ts",
