@@ -298,3 +298,17 @@ everywhere("an access is told of only if its own instruction is hooked", (make) 
   }
   assert.equal(accesses, 0);
 });
+
+everywhere("what the last instruction of a block puts on the clock comes at its count", (make) => {
+  // L: out 10h, al (ends its block); inc eax, eight times; jmp L
+  const cpu = make([0xe6, 0x10, ...Array<number>(8).fill(0x40), 0xeb, 0xf4]);
+  const late: number[] = [];
+  let wait = 1;
+  cpu.hooks.onPort(() => {
+    const due = cpu.instructions + wait++ % 23;
+    cpu.hooks.at(due, () => late.push(cpu.instructions - due));
+  });
+  for (const limit of [1000, 1, 7, 3000]) cpu.run(limit);
+  assert.deepEqual(new Set(late), new Set([0, 1]), "a time that is now is behind the instruction");
+  return [state(cpu), late];
+});

@@ -645,11 +645,11 @@ export class Engine implements CodeCache {
           statistics.partly++;
           this.#enterPartly(counted, left);
         }
-        if (i32[L.STOP_REQUESTED >> 2] !== 0) this.#stops.restore();
+        const stopped = this.#stops.restore();
         if (this.#tracedRecord !== 0) this.#setTracing(0);
         i32[L.CURRENT >> 2] = 0;
-        const reason = i32[L.EXIT_REASON >> 2] as number;
         refused = false;
+        const reason = i32[L.EXIT_REASON >> 2] as number;
         if (reason === L.EXIT.STOP) {
           this.#stops.arrive();
           statistics.stopped++;
@@ -660,7 +660,7 @@ export class Engine implements CodeCache {
           statistics.hot++;
           this.#codeTranslator?.request(i32[L.ENTRY_BLOCK >> 2] as number);
           if (this.#codeTranslator?.urgent === true) this.#translate();
-          continue;
+          if (!stopped) continue;
         }
         if (reason === L.EXIT.DISPATCH) statistics.unlinked++;
         else if (reason === L.EXIT.BUDGET) {
@@ -670,13 +670,14 @@ export class Engine implements CodeCache {
           if (i32[entry >> 2] === L.DEAD_LENGTH) dead = entry;
           else if (exact) refused = true;
           else break;
-          // At the boundary where this began nothing was due that does not wait for an instruction.
+          // Where this began nothing was due that does not wait for an instruction.
           if (i32[L.BUDGET >> 2] === left) continue;
         }
-        if (this.#mustLook()) break;
+        // Behind a block's last instruction nothing else tells of a stop.
+        if (stopped || this.#mustLook()) break;
       }
     } catch (error) {
-      if (i32[L.STOP_REQUESTED >> 2] !== 0) this.#stops.restore();
+      this.#stops.restore();
       this.#stops.forget();
       if (error !== core.fault) {
         // A mistake of a callback: the state is that before the instruction.
@@ -774,25 +775,19 @@ export class Engine implements CodeCache {
 
   /** Runs the first `count` instructions of a block that is longer. */
   #enterPartly(block: number, count: number): void {
-    const { i32, u8 } = this.#core;
+    const { i32 } = this.#core;
     const length = i32[block >> 2] as number;
     const first = block + L.BLOCK_BYTES;
-    let record = first;
-    while (u8[record + L.RECORD.REMAINING] !== length - count) record += L.RECORD_BYTES;
-    this.#stops.at(record);
+    this.#stops.atRemaining(first, length - count);
     i32[L.BUDGET >> 2] = count - length;
     this.#resume(first);
   }
   /** Runs a block, or its first `left` instructions, without what is before the first one: that has run. */
   #enterBehind(block: number, left: number): void {
-    const { i32, u8 } = this.#core;
+    const { i32 } = this.#core;
     const length = i32[block >> 2] as number;
     const first = this.#stops.takeUp(block);
-    if (length > left) {
-      let record = first;
-      while (u8[record + L.RECORD.REMAINING] !== length - left) record += L.RECORD_BYTES;
-      this.#stops.at(record);
-    }
+    if (length > left) this.#stops.atRemaining(first, length - left);
     i32[L.BUDGET >> 2] = left - length;
     this.#resume(first);
   }

@@ -52,10 +52,7 @@ export class Stops {
     // Budget 0: the block's end cannot enter another block.
     this.#stolen += i32[L.BUDGET >> 2] as number;
     i32[L.BUDGET >> 2] = 0;
-    if (left === 0) return;
-    let record = current + L.RECORD_BYTES;
-    while (u8[record + L.RECORD.REMAINING] !== left) record += L.RECORD_BYTES;
-    this.at(record);
+    if (left > 0) this.atRemaining(current + L.RECORD_BYTES, left);
   }
   /** Stops before the instruction that a callback is before, else behind the present one. */
   before(): void {
@@ -77,6 +74,12 @@ export class Stops {
     this.#jump = this.#core.i32[L.EIP >> 2] as number;
     this.before();
   }
+  /** Stops before the instruction, at `record` or behind it, from which so many are left in the block. */
+  atRemaining(record: number, left: number): void {
+    let at = record;
+    while (this.#core.u8[at + L.RECORD.REMAINING] !== left) at += L.RECORD_BYTES;
+    this.at(at);
+  }
   /** Stops at a record. */
   at(record: number): void {
     const { i32 } = this.#core;
@@ -85,9 +88,10 @@ export class Stops {
     this.#patches.push(record, i32[record >> 2] as number);
     i32[record >> 2] = SPECIAL.STOP;
   }
-  /** Puts back what was replaced. */
-  restore(): void {
+  /** Puts back what was replaced; whether there was anything to stop for. */
+  restore(): boolean {
     const { i32 } = this.#core;
+    if (i32[L.STOP_REQUESTED >> 2] === 0) return false;
     while (this.#patches.length > 0) {
       const handler = this.#patches.pop() as number;
       i32[(this.#patches.pop() as number) >> 2] = handler;
@@ -95,6 +99,7 @@ export class Stops {
     i32[L.BUDGET >> 2] = (i32[L.BUDGET >> 2] as number) + this.#stolen;
     this.#stolen = 0;
     i32[L.STOP_REQUESTED >> 2] = 0;
+    return true;
   }
   /** Behind a stop before an instruction: EIP is where the callback wants it. */
   arrive(): void {
