@@ -1,10 +1,11 @@
 /**
- * Parts of `deno task lockstep`, and that it finds what differs.
+ * Boots of `deno task lockstep` and parts of them, and that it finds what differs.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { Cpu } from "../../cpu/mod.ts";
+import { TRANSLATE_AFTER } from "../../devices/mod.ts";
 import { describe, Lockstep, type LockstepGuest } from "./lockstep.ts";
 import { GUESTS } from "./lockstep_guests.ts";
 
@@ -14,7 +15,13 @@ const PARTS = [
   { guest: "bash", translateAfter: 1, step: 20_000, limit: 2e6, end: undefined },
   { guest: "own", translateAfter: 20, step: 20_000, limit: Infinity, end: "power-off" },
   { guest: "686", translateAfter: 20, step: 1e6, limit: 150e6, end: undefined },
-  { guest: "686-pae", translateAfter: 100, step: 1e6, limit: 150e6, end: undefined },
+  {
+    guest: "686-pae",
+    translateAfter: TRANSLATE_AFTER,
+    step: 2e6,
+    limit: Infinity,
+    end: "power-off",
+  },
   { guest: "bios", translateAfter: 20, step: 500_000, limit: Infinity, end: "power-off" },
   { guest: "memtest", translateAfter: 20, step: 1e6, limit: 150e6, end: undefined },
 ] as const;
