@@ -95,8 +95,14 @@ export async function bashGuest(): Promise<LockstepGuest | undefined> {
   };
 }
 
-/** Our kernel with its own programs, started by init. */
-export async function ownGuest(): Promise<LockstepGuest> {
+const SESSION = [
+  "for i in 1 2 3; do echo n$i; done | sort | tail -n 2",
+  "cp /bin/ls /tmp/ls; ls -l /tmp/ls /bin; sync",
+  "poweroff",
+];
+
+/** Our kernel with its own programs, started by init; somebody types commands to its shell. */
+export async function ownGuest(commands: readonly string[] = SESSION): Promise<LockstepGuest> {
   const image = imageOf(await ownFiles(), 32 * MIB);
   const kernel = await ownKernel();
   return {
@@ -109,11 +115,7 @@ export async function ownGuest(): Promise<LockstepGuest> {
         disks: [new SnapshotDisk(new MemoryDisk(image))],
       });
       machine.loadKernel(kernel, "root=/dev/hda console=ttyS0");
-      const user = typist(machine, "/root # ", [
-        "for i in 1 2 3; do echo n$i; done | sort | tail -n 2",
-        "cp /bin/ls /tmp/ls; ls -l /tmp/ls /bin; sync",
-        "poweroff",
-      ]);
+      const user = typist(machine, "/root # ", commands);
       return prepared(machine, user);
     },
   };
@@ -207,7 +209,7 @@ export const GUESTS: Readonly<
   Record<string, () => Promise<LockstepGuest | undefined> | LockstepGuest | undefined>
 > = {
   bash: bashGuest,
-  own: ownGuest,
+  own: () => ownGuest(),
   "686": () => linuxGuest("686"),
   "686-pae": () => linuxGuest("686-pae"),
   bios: biosGuest,
