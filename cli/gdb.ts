@@ -17,7 +17,8 @@ export type GdbAddress =
   | { readonly transport: "unix"; readonly path: string };
 
 /**
- * `[HOST:]PORT` or `unix:PATH`. Without a host it is this machine's own: who can debug can do everything.
+ * `[HOST:]PORT` or `unix:PATH`; an IPv6 host may stand in brackets. Without a host it is this machine's own: who can
+ * debug can do everything.
  *
  * @throws {UserError} when it is neither.
  */
@@ -25,12 +26,20 @@ export function parseGdbAddress(text: string): GdbAddress {
   if (text.startsWith("unix:") && text.length > "unix:".length) {
     return { transport: "unix", path: text.slice("unix:".length) };
   }
-  const [, host, digits] = /^(?:(.*):)?(\d+)$/.exec(text) ?? [];
+  const [, bracketed, plain, digits] = /^(?:\[(.*)\]:|(.*):)?(\d+)$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
   const port = Number(digits ?? NaN);
   if (!(port <= MAX_PORT)) {
     throw new UserError(`--gdb takes [HOST:]PORT or unix:PATH, like 1234, not "${text}"`);
   }
   return { transport: "tcp", hostname: host === undefined || host === "" ? LOOPBACK : host, port };
+}
+
+/** An address as gdb's `target remote` takes it. */
+export function gdbPlace(address: GdbAddress): string {
+  if (address.transport === "unix") return address.path;
+  const { hostname, port } = address;
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
 /** A server at an address. Its plugin goes into the session; dispose of it when the run has ended. */
@@ -70,15 +79,13 @@ export class GdbListener implements AsyncDisposable {
         ? Deno.listen({ transport: "unix", path: address.path })
         : Deno.listen(address);
     } catch (error) {
-      const place = address.transport === "unix"
-        ? address.path
-        : `${address.hostname}:${address.port}`;
-      throw new UserError(`Cannot listen for gdb at ${place}: ${(error as Error).message}`);
+      throw new UserError(
+        `Cannot listen for gdb at ${gdbPlace(address)}: ${(error as Error).message}`,
+      );
     }
+    // Port 0 stands for one that is free.
     const { addr } = this.#listener;
-    const place = addr.transport === "unix" || addr.transport === "unixpacket"
-      ? addr.path
-      : `${"hostname" in addr ? addr.hostname : ""}:${"port" in addr ? addr.port : ""}`;
+    const place = gdbPlace(addr.transport === "tcp" ? { ...addr, transport: "tcp" } : address);
     say(
       `overture: gdb can come: target remote ${place}${
         this.#wait ? "; the machine waits for it" : ""

@@ -11,6 +11,7 @@ import {
   type InitialRamDisk,
   INITRD_PATH,
   isBiosSize,
+  isElf,
   isLinuxKernel,
   KERNEL_PATH,
   Machine,
@@ -188,11 +189,6 @@ function symbolName(symbols: SymbolTable | undefined, linear: number): string | 
   const found = symbols?.at(linear);
   if (found === undefined) return undefined;
   return found.offset === 0 ? found.name : `${found.name}+0x${found.offset.toString(16)}`;
-}
-
-/** ELF gABI, ELF Identification: the magic number. */
-function isElf(bytes: Uint8Array): boolean {
-  return [0x7f, 0x45, 0x4c, 0x46].every((byte, i) => bytes[i] === byte);
 }
 
 const PLUGIN_OUTPUT: PluginOutput = {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type ElfFile, readElf } from "../devices/mod.ts";
+import { type ElfFile, isElf, readElf } from "../devices/mod.ts";
 import { SymbolTable } from "../plugins/mod.ts";
 import { UserError } from "./report.ts";
 
@@ -37,8 +37,7 @@ export function elfSymbols(bytes: Uint8Array, name: string): SymbolTable | undef
  * @throws {UserError} when it has none
  */
 export function givenSymbols(bytes: Uint8Array, path: string): SymbolTable {
-  const isElf = bytes[0] === 0x7f && bytes[1] === 0x45;
-  const table = isElf
+  const table = isElf(bytes)
     ? elfSymbols(bytes, "kernel")
     : listedSymbols(new TextDecoder().decode(bytes), "kernel");
   if (table === undefined) {

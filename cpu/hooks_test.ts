@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { Cpu } from "./mod.ts";
-import { CODE, DATA, NAMES, STACK, state } from "./test_cpu.ts";
+import { CODE, DATA, STACK, state } from "./test_cpu.ts";
 import {
   ADC,
   at,
@@ -56,7 +56,9 @@ everywhere("callbacks before each instruction see exact state", (make) => {
         assert.equal(cpu.registers.get("eip"), one.address);
         assert.equal(cpu.instructions, seen);
         seen++;
-        for (const name of NAMES) sum = (Math.imul(sum, 31) + cpu.registers.get(name)) | 0;
+        for (const name of cpu.registers.names.slice(0, 10)) {
+          sum = (Math.imul(sum, 31) + cpu.registers.get(name)) | 0;
+        }
         if (seen > ROUNDS * 8) path.push(state(cpu));
       });
     }

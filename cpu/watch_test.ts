@@ -80,6 +80,34 @@ for (const threshold of [0, 1]) {
       `+${STACK - 8 - DATA} w4 8`,
     ]);
   });
+
+  Deno.test(`a watch sees both halves of read-modify-writes, and 16 bytes at once, ${how}`, () => {
+    // mov eax, 200h; mov cr4, eax (OSFXSR); xor eax, eax
+    // L: inc dword [esi]; xadd [esi+2], al; movups [esi+16], xmm0; movaps xmm1, [esi+16]; dec ecx; jnz L; hlt
+    // deno-fmt-ignore
+    const cpu = makeCpu([
+      0xb8, 0, 2, 0, 0, 0x0f, 0x22, 0xe0, 0x31, 0xc0,
+      0xff, 0x06, 0x0f, 0xc0, 0x46, 2, 0x0f, 0x11, 0x46, 16, 0x0f, 0x28, 0x4e, 16, 0x49, 0x75, 0xef, 0xf4,
+    ], threshold);
+    cpu.registers.set("ecx", 20);
+    cpu.registers.setBytes("xmm0", new Uint8Array(16).map((_, i) => i + 1));
+    const events: string[] = [];
+    const note = (event: MemoryEvent): void => void events.push(told(event));
+    using _integer = cpu.hooks.onAccess(note, { start: DATA, end: DATA + 4 });
+    using _vector = cpu.hooks.onAccess(note, { start: DATA + 30, end: DATA + 31 });
+    const reads: string[] = [];
+    using _reads = cpu.hooks.onAccess((event) => void reads.push(told(event)), {
+      start: DATA,
+      end: DATA + 1,
+    }, "r");
+    assert.equal(cpu.run(3 + 6 * 20 + 1), "halted");
+    assert.equal(events.length, 6 * 20);
+    assert.deepEqual(events.slice(0, 6), [
+      ...["+0 r4 0", "+0 w4 1", "+2 r1 0", "+2 w1 0"],
+      ...["+28 w4 100f0e0d", "+28 r4 100f0e0d"],
+    ]);
+    assert.deepEqual(reads, Array.from({ length: 20 }, (_, i) => `+0 r4 ${i.toString(16)}`));
+  });
 }
 
 Deno.test("a range that is none is refused", () => {

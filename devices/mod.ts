@@ -59,6 +59,7 @@ export {
   type ElfSection,
   type ElfSegment,
   type ElfSymbol,
+  isElf,
   readElf,
 } from "./pc/elf.ts";
 export { Ext2Error, Ext2Reader, type ReadBytes } from "./pc/ext2.ts";

@@ -257,12 +257,15 @@ export interface PluginHost {
     callback: (block: Block) => void,
     range?: { readonly start: number; readonly end: number },
   ): Disposable;
-  /** An interrupt, exception, INT n or IRET was delivered; the handler is about to run. */
-  onDiscontinuity(callback: (event: Discontinuity, vcpu: Vcpu) => void): void;
+  /**
+   * An interrupt, exception, INT n or IRET was delivered; the handler is about to run. Until what is returned is
+   * disposed of, such events take the slower way through here: subscribe while you need them.
+   */
+  onDiscontinuity(callback: (event: Discontinuity, vcpu: Vcpu) => void): Disposable;
   /** An external interrupt was delivered. */
-  onInterrupt(callback: (event: Discontinuity, vcpu: Vcpu) => void): void;
+  onInterrupt(callback: (event: Discontinuity, vcpu: Vcpu) => void): Disposable;
   /** An exception was delivered. */
-  onException(callback: (event: Discontinuity, vcpu: Vcpu) => void): void;
+  onException(callback: (event: Discontinuity, vcpu: Vcpu) => void): Disposable;
   /** A port was read or is about to be written. */
   onPort(callback: (access: PortAccess, vcpu: Vcpu) => void): void;
   /** MOV to CR0, CR3 or CR4 happened. */

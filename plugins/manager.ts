@@ -172,9 +172,9 @@ class RunningPlugin {
     const discontinuity = (
       wanted: readonly Discontinuity["type"][],
       callback: (event: Discontinuity, vcpu: Vcpu) => void,
-    ): void => {
+    ): Disposable => {
       const guarded = this.guard("discontinuity", callback);
-      keep(hooks.onDiscontinuity((event) => {
+      return this.#kept(hooks.onDiscontinuity((event) => {
         if (wanted.includes(event.type)) guarded(event, VCPU);
       }));
     };

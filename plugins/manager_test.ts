@@ -6,34 +6,25 @@ import { plugin as instructionCount } from "../examples/instruction_count.ts";
 import { type AnyPlugin, definePlugin, type PluginHost } from "./api.ts";
 import { PluginError } from "./loader.ts";
 import { PluginManager } from "./manager.ts";
-import { SymbolTable } from "./symbols.ts";
+import { ENTRY, pluginTarget, rawKernel } from "./test_machine.ts";
 
-const LOAD = 0x100000;
-const ENTRY = LOAD + 32;
 const CELL = 0x200000;
 const ROUNDS = 1000;
 
-/** A Multiboot 1 kernel without ELF: counts down in memory, writes "x" to port E9h and exits with 0. */
-function guest(): Uint8Array {
-  const bytes = new Uint8Array(4096);
-  const view = new DataView(bytes.buffer);
-  [0x1badb002, 0x10000, -(0x1badb002 + 0x10000), LOAD, LOAD, 0, 0, ENTRY]
-    .forEach((word, index) => view.setInt32(4 * index, word, true));
-  // deno-fmt-ignore
-  bytes.set([
-    0xb9, 0xe8, 0x03, 0x00, 0x00,             // mov ecx, 1000
-    0x89, 0x0d, 0x00, 0x00, 0x20, 0x00,       // again: mov [200000h], ecx
-    0xa1, 0x00, 0x00, 0x20, 0x00,             // mov eax, [200000h]
-    0x49,                                     // dec ecx
-    0x75, 0xf2,                               // jnz again
-    0xb0, 0x78,                               // mov al, 'x'
-    0xe6, 0xe9,                               // out E9h, al
-    0xb0, 0x00,                               // mov al, 0
-    0xe6, 0xf4,                               // out F4h, al
-    0xeb, 0xfe,                               // jmp $
-  ], 32);
-  return bytes;
-}
+/** Counts down in memory, writes "x" to port E9h and exits with 0. */
+// deno-fmt-ignore
+const GUEST = rawKernel([
+  0xb9, 0xe8, 0x03, 0x00, 0x00,             // mov ecx, 1000
+  0x89, 0x0d, 0x00, 0x00, 0x20, 0x00,       // again: mov [200000h], ecx
+  0xa1, 0x00, 0x00, 0x20, 0x00,             // mov eax, [200000h]
+  0x49,                                     // dec ecx
+  0x75, 0xf2,                               // jnz again
+  0xb0, 0x78,                               // mov al, 'x'
+  0xe6, 0xe9,                               // out E9h, al
+  0xb0, 0x00,                               // mov al, 0
+  0xe6, 0xf4,                               // out F4h, al
+  0xeb, 0xfe,                               // jmp $
+]);
 /** Instructions up to and with the one that exits. */
 const INSTRUCTIONS = 1 + 4 * ROUNDS + 4;
 
@@ -53,18 +44,8 @@ function run(...plugins: AnyPlugin[]): Run {
     ramBytes: 8 << 20,
     debug: (bytes) => debug += new TextDecoder().decode(bytes),
   });
-  machine.loadKernel(guest(), "");
-  const manager = new PluginManager({
-    cpu: machine.cpu,
-    now: () => machine.clock.now(),
-    instructionsPerSecond: 1e8,
-    stop: () => machine.stop(),
-    hold: (until) => machine.hold(until),
-    kernel: new SymbolTable("kernel", [{ name: "main", address: ENTRY, size: 64 }], [], [
-      { start: LOAD, end: LOAD + 4096 },
-    ]),
-    program: () => undefined,
-  }, {
+  machine.loadKernel(GUEST, "");
+  const manager = new PluginManager(pluginTarget(machine), {
     text: (_plugin, text) => texts.push(text),
     failure: (message) => failures.push(message),
   });

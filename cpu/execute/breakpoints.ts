@@ -3,9 +3,9 @@
  * instruction; and watches, which tell somebody outside the guest of accesses to data in the same way.
  *
  * Nothing of this costs anything while DR7 enables nothing and nobody watches. A page with a data breakpoint or a watch
- * has no TLB entries, so that every access to it takes the slow path, which asks `access`. An instruction at the page offset of a code breakpoint
- * gets a hook record, which asks `codeHits`; whether the page is the right one is seen there, since the same
- * decoded code may run at several linear addresses.
+ * has no TLB entries, so that every access to it takes the slow path, which asks `access`. An instruction at the page
+ * offset of a code breakpoint gets a hook record, which asks `codeHits`; whether the page is the right one is seen
+ * there, since the same decoded code may run at several linear addresses.
  * Sources: SDM vol. 3A §17.2 (registers, Table 17-2), §17.3.1 (#DB), §6.8.3 (MOV SS).
  * @module
  */

@@ -69,10 +69,13 @@ export class Memory implements MemoryUnit {
     if (core.debug.watching !== 0) core.debug.access(linear, size, value, true);
   }
   slowReadForWrite(linear: number, size: 1 | 2 | 4): number {
-    const user = this.#core.cpl === 3;
+    const core = this.#core;
+    const user = core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
     this.#probe(linear, size, user, true);
-    return this.#read(linear, size, user);
+    const value = this.#read(linear, size, user);
+    if (core.debug.watching !== 0) core.debug.access(linear, size, value, false);
+    return value;
   }
   probeRead(linear: number, size: number): void {
     const user = this.#core.cpl === 3;

@@ -3,36 +3,23 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { Cpu } from "../mod.ts";
+import type { Cpu } from "../mod.ts";
+import { CODE, makeCpu, state } from "../test_cpu.ts";
 import { IndirectJumps } from "./indirect.ts";
 
-const CODE = 0x1000;
 const TABLE = 0x8000;
 const CASES = 0x2000;
 const CASE_BYTES = 16;
-const STACK = 0x30000;
-const NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags"];
 
 function words(...values: number[]): number[] {
   return values.flatMap((value) => [0, 8, 16, 24].map((shift) => value >>> shift & 0xff));
 }
 
 /** A loop of `rounds` that jumps through a table to one of `cases`, by a generator of numbers in EBX. */
-function makeCpu(
+function makeJumps(
   options: { cases: number; rounds: number; place: (i: number) => number; translateAfter: number },
 ): Cpu {
   const { cases, place } = options;
-  const cpu = new Cpu({
-    ramBytes: 0x40000,
-    translateAfter: options.translateAfter,
-    bus: {
-      readPort: () => 0,
-      writePort: () => {},
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => 0x20,
-    },
-  });
   const loop = CODE + 5;
   // deno-fmt-ignore
   const code = [
@@ -45,7 +32,7 @@ function makeCpu(
   ];
   const bottom = CODE + code.length;
   code.push(0x49, 0x0f, 0x85, ...words(loop - (bottom + 7)), 0xf4); // dec ecx; jnz loop; hlt
-  cpu.memory.write(CODE, new Uint8Array(code));
+  const cpu = makeCpu(code, options.translateAfter);
   for (let i = 0; i < cases; i++) {
     const at = place(i);
     // adc edx, i (with the flags of cmp); lea esi, [esi + edx]; jmp bottom
@@ -55,13 +42,8 @@ function makeCpu(
   }
   const table = Array.from({ length: 16 }, (_, i) => place(i % cases));
   cpu.memory.write(TABLE, new Uint8Array(words(...table)));
-  cpu.enterFlatProtectedMode({ eip: CODE, esp: STACK });
   return cpu;
 }
-function state(cpu: Cpu): string {
-  return [...NAMES.map((name) => cpu.registers.get(name)), cpu.instructions].join(" ");
-}
-
 for (const cases of [1, 2, 3, 5, 8, 16]) {
   Deno.test(`a jump through a table of ${cases} stays exact`, () => {
     const options = {
@@ -69,8 +51,8 @@ for (const cases of [1, 2, 3, 5, 8, 16]) {
       rounds: 4000,
       place: (i: number) => CASES + CASE_BYTES * i,
     };
-    const plain = makeCpu({ ...options, translateAfter: 0 });
-    const translated = makeCpu({ ...options, translateAfter: 5 });
+    const plain = makeJumps({ ...options, translateAfter: 0 });
+    const translated = makeJumps({ ...options, translateAfter: 5 });
     for (let step = 1; !plain.halted; step = step * 7 % 1009 + 1) {
       assert.equal(translated.run(step), plain.run(step));
       assert.equal(state(translated), state(plain));
@@ -80,7 +62,7 @@ for (const cases of [1, 2, 3, 5, 8, 16]) {
 
 Deno.test("the targets of a jump come into its region, and get none of their own", () => {
   const place = (i: number): number => CASES + CASE_BYTES * i;
-  const cpu = makeCpu({ cases: 16, rounds: 20_000, place, translateAfter: 60 });
+  const cpu = makeJumps({ cases: 16, rounds: 20_000, place, translateAfter: 60 });
   while (!cpu.halted) cpu.run(500);
   const { regions = 0, instructions = 0 } = cpu.translation ?? {};
   assert.ok(regions > 0 && regions <= 8, `${regions} regions`);
@@ -93,8 +75,8 @@ Deno.test("targets in other pages, and a table that changes while the region has
     rounds: 6000,
     place: (i: number) => CASES + 0x1000 * (i & 3) + 32 * i,
   };
-  const plain = makeCpu({ ...options, translateAfter: 0 });
-  const translated = makeCpu({ ...options, translateAfter: 5 });
+  const plain = makeJumps({ ...options, translateAfter: 0 });
+  const translated = makeJumps({ ...options, translateAfter: 5 });
   const other = new Uint8Array(
     words(...Array.from({ length: 16 }, (_, i) => options.place(i % 2 + 3))),
   );

@@ -5,51 +5,10 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Cpu } from "../mod.ts";
+import { CODE, compare, makeCpu, state } from "../test_cpu.ts";
 
-const RAM = 0x40000;
-const CODE = 0x1000;
-const STACK = 0x30000;
 const HLT = 0xf4;
-const NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags"];
 
-function makeCpu(code: readonly number[], translateAfter: number): Cpu {
-  const cpu = new Cpu({
-    ramBytes: RAM,
-    translateAfter,
-    bus: {
-      readPort: () => 0,
-      writePort: () => {},
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => 0x20,
-    },
-  });
-  cpu.memory.write(CODE, new Uint8Array(code));
-  cpu.enterFlatProtectedMode({ eip: CODE, esp: STACK });
-  return cpu;
-}
-function state(cpu: Cpu): string {
-  return [...NAMES.map((name) => cpu.registers.get(name).toString(16)), cpu.instructions].join(" ");
-}
-/** Runs both in steps, compares them after each, and returns the translating one. */
-function compare(
-  code: readonly number[],
-  steps: readonly number[],
-  threshold = 1,
-  between: (cpu: Cpu, step: number) => void = () => {},
-): Cpu {
-  const [plain, translating] = [makeCpu(code, 0), makeCpu(code, threshold)];
-  for (const [i, step] of steps.entries()) {
-    assert.equal(translating.run(step), plain.run(step));
-    assert.equal(state(translating), state(plain));
-    between(plain, i);
-    between(translating, i);
-  }
-  const [one, other] = [plain, translating].map((cpu) => cpu.memory.read(0, RAM));
-  assert.equal(one?.findIndex((byte, i) => byte !== other?.[i]), -1);
-  return translating;
-}
 function word(value: number): number[] {
   return [value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >>> 24) & 0xff];
 }

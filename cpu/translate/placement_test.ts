@@ -5,13 +5,10 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Cpu } from "../mod.ts";
+import type { Cpu } from "../mod.ts";
+import { compareRuns, DATA, resetCpu, STACK, state } from "../test_cpu.ts";
 
-const RAM = 0x40000;
-const DATA = 0x20000;
-const STACK = 0x30000;
 const HLT = 0xf4;
-const NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags", "cs", "ds"];
 
 /** Where code runs: flat, or in real mode with CS, DS, ES and SS at 16 times these. */
 interface Place {
@@ -25,17 +22,7 @@ function makeCpu(
   code: readonly number[],
   translateAfter: number,
 ): Cpu {
-  const cpu = new Cpu({
-    ramBytes: RAM,
-    translateAfter,
-    bus: {
-      readPort: () => 0,
-      writePort: () => {},
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => 0x20,
-    },
-  });
+  const cpu = resetCpu(translateAfter);
   const bytes = new Uint8Array(code);
   if (segments === undefined) {
     cpu.memory.write(offset, bytes);
@@ -52,9 +39,6 @@ function makeCpu(
   }
   return cpu;
 }
-function state(cpu: Cpu): string {
-  return [...NAMES.map((name) => cpu.registers.get(name).toString(16)), cpu.instructions].join(" ");
-}
 /** Runs both in steps, compares them after each, and returns the translating one. */
 function compare(
   place: Place,
@@ -62,13 +46,8 @@ function compare(
   steps: readonly number[],
   threshold = 1,
 ): Cpu {
-  const [plain, translating] = [makeCpu(place, code, 0), makeCpu(place, code, threshold)];
-  for (const step of steps) {
-    assert.equal(translating.run(step), plain.run(step));
-    assert.equal(state(translating), state(plain));
-  }
-  const [one, other] = [plain, translating].map((cpu) => cpu.memory.read(0, RAM));
-  assert.equal(one?.findIndex((byte, i) => byte !== other?.[i]), -1);
+  const translating = makeCpu(place, code, threshold);
+  compareRuns(makeCpu(place, code, 0), translating, steps);
   return translating;
 }
 

@@ -4,55 +4,11 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Cpu } from "../mod.ts";
+import type { Cpu } from "../mod.ts";
+import { CODE, compare, makeCpu, state } from "../test_cpu.ts";
 
-const RAM = 0x40000;
-const CODE = 0x1000;
-const DATA = 0x20000;
-const STACK = 0x30000;
-const NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags"];
 const HLT = 0xf4;
 
-function makeCpu(code: readonly number[], translateAfter: number): Cpu {
-  const cpu = new Cpu({
-    ramBytes: RAM,
-    translateAfter,
-    bus: {
-      readPort: () => 0,
-      writePort: (port) => {
-        if (port === 0x10) cpu.setInterruptLine(true);
-      },
-      readMemory: () => 0xff,
-      writeMemory: () => {},
-      acknowledgeInterrupt: () => {
-        cpu.setInterruptLine(false);
-        return 0x20;
-      },
-    },
-  });
-  cpu.memory.write(CODE, new Uint8Array(code));
-  cpu.enterFlatProtectedMode({ eip: CODE, esp: STACK });
-  cpu.registers.set("esi", DATA);
-  return cpu;
-}
-function state(cpu: Cpu): string {
-  const registers = NAMES.map((name) => (cpu.registers.get(name) as number) >>> 0);
-  return [...registers, cpu.instructions].join(" ");
-}
-function assertSameMemory(a: Cpu, b: Cpu): void {
-  const [one, other] = [a, b].map((cpu) => new Uint32Array(cpu.memory.read(0, RAM).buffer));
-  assert.equal(one?.findIndex((word, i) => word !== other?.[i]), -1);
-}
-/** Runs both in steps and compares them after each; returns the translating one. */
-function compare(code: readonly number[], steps: readonly number[], threshold = 1): Cpu {
-  const [plain, translating] = [makeCpu(code, 0), makeCpu(code, threshold)];
-  for (const step of steps) {
-    assert.equal(translating.run(step), plain.run(step));
-    assert.equal(state(translating), state(plain));
-  }
-  assertSameMemory(translating, plain);
-  return translating;
-}
 function regions(cpu: Cpu): number {
   return cpu.translation?.regions ?? 0;
 }

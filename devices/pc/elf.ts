@@ -105,6 +105,11 @@ const MACHINES: Readonly<Record<number, string>> = {
   243: "RISC-V",
 };
 
+/** Whether a file begins as ELF files do (ELF gABI, ELF Identification: the magic number). */
+export function isElf(bytes: Uint8Array): boolean {
+  return [0x7f, 0x45, 0x4c, 0x46].every((byte, at) => bytes[at] === byte);
+}
+
 /**
  * Reads an ELF file.
  *
@@ -116,11 +121,7 @@ export function readElf(bytes: Uint8Array, name: string): ElfFile {
   const fail = (what: string): never => {
     throw new ElfError(`"${name}" ${what}`);
   };
-  if (
-    bytes.length < HEADER_BYTES || [0x7f, 0x45, 0x4c, 0x46].some((byte, at) => bytes[at] !== byte)
-  ) {
-    fail("is not an ELF file");
-  }
+  if (bytes.length < HEADER_BYTES || !isElf(bytes)) fail("is not an ELF file");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const machine = view.getUint16(18, true);
   if (bytes[4] !== 1 || bytes[5] !== 1 || machine !== EM_386) {

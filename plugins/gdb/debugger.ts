@@ -40,7 +40,6 @@ export type Resumption =
   | { readonly type: "step"; readonly range?: { readonly start: number; readonly end: number } };
 
 interface Point {
-  readonly point: StopPoint;
   /** All must not be false; none: always. */
   conditions: readonly (() => boolean)[];
   readonly hook: Disposable;
@@ -58,12 +57,13 @@ export class Debugger {
   #step: { readonly range: { start: number; end: number } | undefined; esp: number } | undefined;
   /** What a step waits for: the next count, or the return from an interrupt. */
   #waiting: Disposable | undefined;
+  /** There only while it steps, since events are slower for it. */
+  #discontinuities: Disposable | undefined;
 
   /** `onStop` is called when the machine stands, not from within a callback. */
   constructor(host: PluginHost, onStop: (reason: StopReason) => void) {
     this.#host = host;
     this.#onStop = onStop;
-    host.onDiscontinuity((event) => this.#discontinuity(event));
   }
 
   /** Whether the machine stands still. */
@@ -92,6 +92,7 @@ export class Debugger {
     this.#release = undefined;
     if (how.type === "step") {
       this.#step = { range: how.range, esp: 0 };
+      this.#discontinuities = this.#host.onDiscontinuity((event) => this.#discontinuity(event));
       this.#stepOnce();
     }
     release();
@@ -111,7 +112,12 @@ export class Debugger {
   add(point: StopPoint, conditions: readonly (() => boolean)[] = []): void {
     const known = this.#points.get(key(point));
     if (known !== undefined) known.conditions = conditions;
-    else this.#points.set(key(point), { point, conditions, hook: this.#hook(point) });
+    else {
+      const holds = (): boolean =>
+        added.conditions.length === 0 || added.conditions.some((condition) => condition());
+      const added: Point = { conditions, hook: this.#hook(point, holds) };
+      this.#points.set(key(point), added);
+    }
   }
   /** Removes it; false when there is none. */
   remove(point: StopPoint): boolean {
@@ -120,24 +126,19 @@ export class Debugger {
     return this.#points.delete(key(point));
   }
 
-  #hook(point: StopPoint): Disposable {
-    const { kind, address, length } = point;
+  #hook({ kind, address, length }: StopPoint, holds: () => boolean): Disposable {
     if (kind === "software" || kind === "hardware") {
       return this.#before(address, () => {
-        if (this.#holds(point)) this.stop({ type: "breakpoint", kind });
+        if (holds()) this.stop({ type: "breakpoint", kind });
       });
     }
     return this.#host.onAccess(
       () => {
-        if (this.#holds(point)) this.stop({ type: "watchpoint", kind, address });
+        if (holds()) this.stop({ type: "watchpoint", kind, address });
       },
       { start: address, end: address + Math.max(1, length) },
       WATCHED[kind],
     );
-  }
-  #holds(point: StopPoint): boolean {
-    const { conditions } = this.#points.get(key(point)) ?? { conditions: [] };
-    return conditions.length === 0 || conditions.some((condition) => condition());
   }
   /** Calls back before each execution of the instruction at a linear address. */
   #before(address: number, callback: () => void): Disposable {
@@ -180,6 +181,8 @@ export class Debugger {
     this.#step = undefined;
     this.#waiting?.[Symbol.dispose]();
     this.#waiting = undefined;
+    this.#discontinuities?.[Symbol.dispose]();
+    this.#discontinuities = undefined;
   }
 }
 

@@ -100,10 +100,6 @@ function code(character: string): number {
   return character.charCodeAt(0);
 }
 
-/** Bytes as two hexadecimal digits each. */
-export function toHex(bytes: Uint8Array): string {
-  return bytes.toHex();
-}
 /** The bytes that hexadecimal digits stand for; undefined when they are none. */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
   return text.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(text)

@@ -10,7 +10,7 @@ import { AgentError, evaluate } from "./agent_expression.ts";
 import { Debugger, type StopPoint, type StopReason } from "./debugger.ts";
 import { HostFiles } from "./files.ts";
 import { type MonitorCommand, runMonitor } from "./monitor.ts";
-import { fromBinary, fromHex, toBinary, toHex } from "./packets.ts";
+import { fromBinary, fromHex, toBinary } from "./packets.ts";
 import { describeTarget, type TargetDescription } from "./target_description.ts";
 
 /** What the embedding program adds. */
@@ -100,7 +100,7 @@ export class GdbStub {
       case "P":
         return this.#writeOne(rest);
       case "m":
-        return this.#readMemory(rest, toHex);
+        return this.#readMemory(rest, (bytes) => bytes.toHex());
       case "x":
         return this.#readMemory(rest, (bytes) => `b${toBinary(bytes)}`);
       case "M":
@@ -257,7 +257,7 @@ export class GdbStub {
     return bytes;
   }
   #readRegister(register: RegisterDescriptor): string {
-    return toHex(this.#registerBytes(register));
+    return this.#registerBytes(register).toHex();
   }
   #readOne(text: string): string {
     const register = this.#registers[number(text) ?? -1];
@@ -366,7 +366,7 @@ export class GdbStub {
       case "qsThreadInfo":
         return "l";
       case "qThreadExtraInfo":
-        return toHex(new TextEncoder().encode(this.#threadInfo()));
+        return new TextEncoder().encode(this.#threadInfo()).toHex();
       case "qRcmd":
         return this.#monitor(packet.slice("qRcmd,".length));
       case "qSymbol":
@@ -405,7 +405,7 @@ export class GdbStub {
       },
       ...(this.#options.commands ?? []),
     ], this.#host);
-    return answer === "" ? OK : toHex(new TextEncoder().encode(answer));
+    return answer === "" ? OK : new TextEncoder().encode(answer).toHex();
   }
 }
 

@@ -5,22 +5,11 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { ENTRY, rawKernel } from "../test_machine.ts";
 import type { StubOptions } from "./mod.ts";
 import { Client as KernelClient } from "./test_client.ts";
 
-const LOAD = 0x100000;
-const ENTRY = LOAD + 32;
 const CELL = 0x200000;
-
-/** A Multiboot 1 kernel without ELF. */
-function kernel(code: readonly number[]): Uint8Array {
-  const bytes = new Uint8Array(4096);
-  const view = new DataView(bytes.buffer);
-  [0x1badb002, 0x10000, -(0x1badb002 + 0x10000), LOAD, LOAD, 0, 0, ENTRY]
-    .forEach((word, index) => view.setInt32(4 * index, word, true));
-  bytes.set(code, 32);
-  return bytes;
-}
 
 // deno-fmt-ignore
 const COUNT_DOWN = [
@@ -39,7 +28,7 @@ const BEHIND = ENTRY + 19;
 
 class Client extends KernelClient {
   constructor(code: readonly number[], options: StubOptions = {}, translateAfter = 2000) {
-    super(kernel(code), options, translateAfter);
+    super(rawKernel(code), options, translateAfter);
   }
 }
 const hex = (value: number): string => value.toString(16);

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { Machine } from "../../devices/mod.ts";
 import { PluginManager } from "../mod.ts";
+import { pluginTarget } from "../test_machine.ts";
 import { GdbServer, type StubOptions } from "./mod.ts";
 import { encodePacket, fromBinary, toBinary } from "./packets.ts";
 
@@ -32,15 +33,10 @@ export class Client {
     this.machine = machine;
     machine.loadKernel(kernel, "");
     const server = new GdbServer({ ...options, wait: true });
-    const manager = new PluginManager({
-      cpu: machine.cpu,
-      now: () => machine.clock.now(),
-      instructionsPerSecond: 1e8,
-      stop: () => machine.stop(),
-      hold: (until) => machine.hold(until),
-      kernel: undefined,
-      program: () => undefined,
-    }, { text: () => {}, failure: (message) => assert.fail(message) });
+    const manager = new PluginManager(pluginTarget(machine), {
+      text: () => {},
+      failure: (message) => assert.fail(message),
+    });
     manager.install({ definition: server.plugin, options: {} });
     const up = new TransformStream<Uint8Array, Uint8Array>();
     const down = new TransformStream<Uint8Array, Uint8Array>();
