@@ -9,7 +9,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const PROGRAM_FILES = ["compute.c", "system.c", "strings.c", "patch.c", "x87.c", "sse.c"];
+const PROGRAM_FILES = [
+  "compute.c",
+  "system.c",
+  "strings.c",
+  "patch.c",
+  "x87.c",
+  "sse.c",
+  "calls.c",
+];
 const SOURCES = fileURLToPath(new URL("kernel", import.meta.url));
 /** The same code on every machine: loops stay loops, nothing is vectorised behind the program's back. */
 const COMMON = [
@@ -67,9 +75,9 @@ export function buildKernel(folder: string): string {
   const flags = [...COMMON, ...KERNEL];
   const objects = [
     object(folder, "kernel", "start.s", ["-m32"]),
-    ...["main.c", "compute.c", "system.c", "strings.c", "patch.c", "x87.c"].map((source) =>
-      object(folder, "kernel", source, [...flags, ...X87])
-    ),
+    ...["main.c", "compute.c", "system.c", "strings.c", "patch.c", "x87.c", "calls.c"].map((
+      source,
+    ) => object(folder, "kernel", source, [...flags, ...X87])),
     object(folder, "kernel", "sse.c", [...flags, ...SSE]),
   ];
   const path = join(folder, "kernel");
@@ -92,6 +100,7 @@ export function nativeChecksums(folder: string, divide: number): Map<string, str
     ...[...COMMON, "-o", path, "native.c"],
     object(folder, "native", "compute.c", [...COMMON, ...X87]),
     object(folder, "native", "x87.c", [...COMMON, ...X87]),
+    object(folder, "native", "calls.c", [...COMMON, ...X87]),
     object(folder, "native", "sse.c", [...COMMON, ...SSE]),
   ]);
   return new Map(

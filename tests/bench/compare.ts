@@ -13,7 +13,7 @@
  * runs twice in it: "first" is with warm-up (translation, the host's compiler), "steady" the last run. Figures are
  * CPU seconds of all threads; a ratio is the median over the rounds of the ratio in one round, a group's the geometric
  * mean of its programs. Checksums must be equal everywhere. Groups: compute, system, strings (REP MOVS and STOS),
- * scan (SCAS, CMPS), patch (code that changes), jit (code that is written and then run), x87, sse.
+ * scan (SCAS, CMPS), patch (code that changes), jit (code that is written and then run), x87, sse, calls.
  *
  * @module
  */

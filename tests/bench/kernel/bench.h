@@ -21,7 +21,7 @@ struct program {
 
 /* Each table ends with an entry without a name. */
 extern const struct program compute_programs[], system_programs[], string_programs[],
-    patch_programs[], x87_programs[], sse_programs[];
+    patch_programs[], x87_programs[], sse_programs[], calls_programs[];
 
 static inline u32 mix(u32 sum, u32 value) {
   sum ^= value;

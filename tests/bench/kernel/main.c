@@ -124,7 +124,8 @@ static void run(const struct program *program, const struct choices *choices, u3
 /* info: Multiboot information; flag 2 says that it has the command line's address. */
 void bench_main(const u32 *info) {
   const struct program *const tables[] = {compute_programs, system_programs, string_programs,
-                                          patch_programs,   x87_programs,    sse_programs};
+                                          patch_programs,   x87_programs,    sse_programs,
+                                          calls_programs};
   start_serial();
   out(PIC1 + 1, 0xff), out(PIC2 + 1, 0xff);
   __asm__ volatile("movl %%cr0, %%eax; andl $~0xe, %%eax; movl %%eax, %%cr0; fninit" : : : "eax");

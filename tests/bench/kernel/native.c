@@ -6,7 +6,8 @@
 
 int main(int count, char **words) {
   const u32 divisor = count > 1 ? (u32)atoi(words[1]) : 1;
-  const struct program *const tables[] = {compute_programs, x87_programs, sse_programs};
+  const struct program *const tables[] = {compute_programs, x87_programs, sse_programs,
+                                          calls_programs};
   for (u32 i = 0; i < LENGTH(tables); i++)
     for (const struct program *p = tables[i]; p->name; p++) {
       const u32 n = p->iterations / divisor;
