@@ -43,7 +43,7 @@ function transferReal(core: Core, { selector, offset, size, next }: FarTarget): 
     frame.onCurrent(core, size, 0).push(core.selector(L.CS)).push(next).check(core);
   }
   if (offset > core.segmentLimit(L.CS)) core.raise(VECTOR.GP, 0);
-  if (next !== undefined) core.setGpr(4, frame.commit(core));
+  if (next !== undefined) core.setGpr(4, frame.commit(core, true));
   loadSegmentReal(core, L.CS, selector);
   core.eip = offset;
 }
@@ -108,7 +108,7 @@ function toCode(core: Core, target: FarTarget, code: Descriptor): void {
   }
   if (offset > code.limit) core.raise(VECTOR.GP, 0);
   markAccessed(core, code);
-  if (next !== undefined) core.setGpr(4, frame.commit(core));
+  if (next !== undefined) core.setGpr(4, frame.commit(core, true));
   loadDescriptor(core, L.CS, (selector & ~3) | cpl, code);
   core.eip = offset;
 }
@@ -131,7 +131,7 @@ function throughGate(core: Core, { next }: FarTarget, gate: Descriptor): void {
     }
     if (offset > code.limit) core.raise(VECTOR.GP, 0);
     markAccessed(core, code);
-    if (next !== undefined) core.setGpr(4, frame.commit(core));
+    if (next !== undefined) core.setGpr(4, frame.commit(core, true));
     loadDescriptor(core, L.CS, (selector & ~3) | cpl, code);
     core.eip = offset;
     return;
@@ -149,7 +149,7 @@ function throughGate(core: Core, { next }: FarTarget, gate: Descriptor): void {
   if (offset > code.limit) core.raise(VECTOR.GP, 0);
   markAccessed(core, code);
   markAccessed(core, descriptor);
-  core.setGpr(4, frame.commit(core));
+  core.setGpr(4, frame.commit(core, true));
   core.cpl = privilege;
   loadDescriptor(core, L.CS, (selector & ~3) | privilege, code);
   loadDescriptor(core, L.SS, stack.selector, descriptor);

@@ -98,14 +98,20 @@ export class StackFrame {
     }
     return this;
   }
-  /** Writes what was checked; returns the new ESP. The current privilege does not change. */
-  commit(core: Core): number {
+  /**
+   * Writes what was checked; returns the new ESP. The current privilege does not change. `explicit`: the pushes are
+   * accesses of an instruction (a far CALL), not of an event.
+   */
+  commit(core: Core, explicit = false): number {
     const size = this.#size;
     const cpl = core.cpl;
     core.cpl = this.#privilege;
     for (let i = 1; i <= this.#count; i++) {
       const offset = (this.#esp - i * size) & this.#mask;
-      core.memory.slowWrite((this.#base + offset) | 0, size, this.#values[i - 1] as number);
+      const linear = (this.#base + offset) | 0;
+      const value = this.#values[i - 1] as number;
+      if (explicit) core.writeLinear(linear, size, value);
+      else core.memory.slowWrite(linear, size, value);
     }
     core.cpl = cpl;
     const esp = this.#esp - this.#count * size;

@@ -261,13 +261,18 @@ export class Core {
   }
   /** Checked data access through a segment at the current CPL, for assists. Values unsigned. */
   read(segment: number, offset: number, size: 1 | 2 | 4): number {
-    const linear = this.linear(segment, offset, size, false);
+    return this.readLinear(this.linear(segment, offset, size, false), size);
+  }
+  write(segment: number, offset: number, size: 1 | 2 | 4, value: number): void {
+    this.writeLinear(this.linear(segment, offset, size, true), size, value);
+  }
+  /** The same behind the segment's checks: an access that the instruction makes, of which who listens hears. */
+  readLinear(linear: number, size: 1 | 2 | 4): number {
     const value = this.memory.slowRead(linear, size) >>> 0;
     this.accessed?.(linear, size, value, false);
     return value;
   }
-  write(segment: number, offset: number, size: 1 | 2 | 4, value: number): void {
-    const linear = this.linear(segment, offset, size, true);
+  writeLinear(linear: number, size: 1 | 2 | 4, value: number): void {
     this.memory.slowWrite(linear, size, value);
     this.accessed?.(linear, size, value, true);
   }

@@ -89,9 +89,9 @@ function environment(core: Core, operands: Operands): Uint8Array {
   const [ip, dp] = [u32[FPU_IP >> 2] as number, u32[FPU_DP >> 2] as number];
   const [cs, ds] = [i32[FPU_CS >> 2] as number, i32[FPU_DS >> 2] as number];
   const opcode = (i32[FPU_OPCODE >> 2] as number) & 0x7ff;
-  const words = [i32[FPU_CONTROL >> 2] as number, status, fullTags(core)];
+  const first = [i32[FPU_CONTROL >> 2] as number, status, fullTags(core)];
   if (wide) bytes.fill(0xff);
-  for (const [i, value] of words.entries()) view.setUint16(i * step, value, true);
+  for (const [i, value] of first.entries()) view.setUint16(i * step, value, true);
   if (core.protectedMode) {
     if (wide) {
       view.setUint32(12, ip, true);
@@ -152,18 +152,36 @@ function imageAddress(core: Core, operands: Operands, count: number, write: bool
   }
   return linear;
 }
-/** Reads guest memory; faults before anything has changed. */
-function readBytes(core: Core, operands: Operands, count: number): Uint8Array {
-  const linear = imageAddress(core, operands, count, false);
-  const bytes = new Uint8Array(count);
-  for (let i = 0; i < count; i++) bytes[i] = core.memory.slowRead((linear + i) | 0, 1);
-  return bytes;
+/**
+ * The words of an image: those of the environment have the operand size, a register is five of two bytes, so that
+ * all are aligned where the image is.
+ */
+function* words(operands: Operands, count: number): Generator<{ at: number; size: 2 | 4 }> {
+  const head = environmentBytes(operands);
+  const size = operands.operandSize === 4 ? 4 : 2;
+  for (let at = 0; at < head; at += size) yield { at, size };
+  for (let at = head; at < count; at += 2) yield { at, size: 2 };
 }
-function writeBytes(core: Core, operands: Operands, bytes: Uint8Array): void {
+/** Reads an image; faults before anything has changed. */
+function readImage(core: Core, operands: Operands, count: number): Uint8Array {
+  const linear = imageAddress(core, operands, count, false);
+  const view = new DataView(new ArrayBuffer(count));
+  for (const { at, size } of words(operands, count)) {
+    const value = core.readLinear((linear + at) | 0, size);
+    if (size === 4) view.setUint32(at, value, true);
+    else view.setUint16(at, value, true);
+  }
+  return new Uint8Array(view.buffer);
+}
+function writeImage(core: Core, operands: Operands, bytes: Uint8Array): void {
   const linear = imageAddress(core, operands, bytes.length, true);
   core.memory.probeWrite(linear, 1);
   core.memory.probeWrite((linear + bytes.length - 1) | 0, 1);
-  for (const [i, byte] of bytes.entries()) core.memory.slowWrite((linear + i) | 0, 1, byte);
+  const view = new DataView(bytes.buffer);
+  for (const { at, size } of words(operands, bytes.length)) {
+    const value = size === 4 ? view.getUint32(at, true) : view.getUint16(at, true);
+    core.writeLinear((linear + at) | 0, size, value);
+  }
 }
 /** #NM only: these do not wait. */
 function available(core: Core): void {
@@ -176,7 +194,7 @@ const fninit: Assist = (core) => {
 };
 const fnstenv: Assist = (core, operands) => {
   available(core);
-  writeBytes(core, operands, environment(core, operands));
+  writeImage(core, operands, environment(core, operands));
   // All exceptions are masked afterwards, so nothing is pending.
   const control = (core.i32[FPU_CONTROL >> 2] as number) | EXCEPTIONS;
   setControlAndStatus(
@@ -187,7 +205,7 @@ const fnstenv: Assist = (core, operands) => {
 };
 const fldenv: Assist = (core, operands) => {
   begin(core);
-  loadEnvironment(core, operands, readBytes(core, operands, environmentBytes(operands)));
+  loadEnvironment(core, operands, readImage(core, operands, environmentBytes(operands)));
 };
 const fnsave: Assist = (core, operands) => {
   available(core);
@@ -199,13 +217,13 @@ const fnsave: Assist = (core, operands) => {
     const at = FPU_REGISTERS + ((top + i) & 7) * 16;
     bytes.set(core.u8.subarray(at, at + 10), head.length + i * 10);
   }
-  writeBytes(core, operands, bytes);
+  writeImage(core, operands, bytes);
   initializeFpu(core);
 };
 const frstor: Assist = (core, operands) => {
   begin(core);
   const head = environmentBytes(operands);
-  const bytes = readBytes(core, operands, head + 80);
+  const bytes = readImage(core, operands, head + 80);
   loadEnvironment(core, operands, bytes);
   const top = core.i32[FPU_TOP >> 2] as number;
   for (let i = 0; i < 8; i++) {

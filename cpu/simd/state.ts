@@ -128,8 +128,7 @@ const fxsave: Assist = (core, operands) => {
   }
   for (let i = 0; i < count; i += 4) {
     const value = i32[IMAGE + (i >> 2)] as number;
-    core.memory.slowWrite((linear + i) | 0, 4, value);
-    core.accessed?.((linear + i) | 0, 4, value, true);
+    core.writeLinear((linear + i) | 0, 4, value);
   }
 };
 
@@ -141,9 +140,7 @@ const fxrstor: Assist = (core, operands) => {
   else {
     for (let i = 0; i < FXSAVE_BYTES; i += 16) core.memory.probeRead((linear + i) | 0, 16);
     for (let i = 0; i < WRITTEN; i += 4) {
-      const value = core.memory.slowRead((linear + i) | 0, 4);
-      i32[IMAGE + (i >> 2)] = value;
-      core.accessed?.((linear + i) | 0, 4, value, false);
+      i32[IMAGE + (i >> 2)] = core.readLinear((linear + i) | 0, 4);
     }
   }
   const withSse = (core.cr4 & CR4_OSFXSR) !== 0;
@@ -182,8 +179,7 @@ function maskedMove(core: Core, operands: Operands, registers: number, count: nu
   for (let i = count - 8; i >= 0; i -= 8) core.memory.probeWrite((linear + i) | 0, 8);
   for (let i = 0; i < count; i++) {
     if (((u8[mask + i] as number) & 0x80) === 0) continue;
-    core.memory.slowWrite((linear + i) | 0, 1, u8[from + i] as number);
-    core.accessed?.((linear + i) | 0, 1, u8[from + i] as number, true);
+    core.writeLinear((linear + i) | 0, 1, u8[from + i] as number);
   }
 }
 const maskmovq: Assist = (core, operands) => {

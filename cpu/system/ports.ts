@@ -150,8 +150,7 @@ const ins: Assist = (core, operands) => {
     const linear = core.linear(L.ES, offset, size, true);
     core.memory.probeWrite(linear, size);
     const value = input(core, port, size);
-    core.memory.slowWrite(linear, size, value);
-    core.accessed?.(linear, size, value, true);
+    core.writeLinear(linear, size, value);
     advance(core, 7, addressSize, size);
   });
 };

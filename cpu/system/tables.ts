@@ -97,12 +97,12 @@ const arpl: Assist = (core, operands) => {
   let selector = core.gpr(rm) & 0xffff;
   if (isMemory) {
     // As measured: the destination is written, and must be writable, only when it changes.
-    selector = core.memory.slowRead(core.linear(segment, offset, 2, false), 2) & 0xffff;
+    selector = core.read(segment, offset, 2);
   }
   const adjusted = (selector & 3) < rpl;
   if (adjusted) {
     const value = (selector & ~3) | rpl;
-    if (isMemory) core.memory.slowWrite(core.linear(segment, offset, 2, true), 2, value);
+    if (isMemory) core.write(segment, offset, 2, value);
     else writeRegister(core, rm, 2, value);
   }
   setZero(core, adjusted);
