@@ -314,3 +314,36 @@ everywhere("what the last instruction of a block puts on the clock comes at its 
   assert.deepEqual(new Set(late), new Set([0, 1]), "a time that is now is behind the instruction");
   return [state(cpu), late];
 });
+
+everywhere("a callback on the read of a read-modify-write may map the page elsewhere", (make) => {
+  const [directory, table, other] = [0x10000, 0x11000, 0x22000];
+  // mov eax, directory; mov cr3, eax; mov eax, cr0; or eax, 80000000h; mov cr0, eax; mov ecx, 2000
+  // L: inc dword [esi]; add [esi+4], ecx; dec ecx; jnz L; hlt
+  // deno-fmt-ignore
+  const cpu = make([
+    0xb8, 0, 0, 1, 0, 0x0f, 0x22, 0xd8, 0x0f, 0x20, 0xc0, 0x0d, 0, 0, 0, 0x80, 0x0f, 0x22, 0xc0,
+    0xb9, 0xd0, 7, 0, 0, 0xff, 0x06, 0x01, 0x4e, 4, 0x49, 0x75, 0xf8, 0xf4,
+  ]);
+  const { memory } = cpu;
+  memory.write32(directory, table | 3);
+  for (let page = 0; page < 64; page++) memory.write32(table + 4 * page, page << 12 | 3);
+  const entry = table + 4 * (DATA >> 12);
+  const pages: number[] = [];
+  let reads = 0;
+  cpu.hooks.onTranslate((block) => {
+    const one = block.instructions.find(({ address }) => address === CODE + 24);
+    one?.onMemory(({ write, physical }) => {
+      if (!write) pages.push(physical);
+      if (!write && ++reads % 3 === 0) {
+        memory.write32(entry, ((memory.read32(entry) & ~0xfff) === DATA ? other : DATA) | 3);
+      }
+    });
+  });
+  run(cpu);
+  assert.equal(reads, 2000);
+  assert.ok(memory.read32(DATA) > 500 && memory.read32(other) > 500);
+  return [
+    pages,
+    ...[DATA, DATA + 4, other, other + 4].map((address) => memory.read32(address)),
+  ];
+});

@@ -42,6 +42,8 @@ export class Memory implements MemoryUnit {
     seen: false,
   };
 
+  #target: StoreTarget | undefined;
+
   constructor(core: Core) {
     this.#core = core;
     this.#spaces = new AddressSpaces(core);
@@ -65,7 +67,11 @@ export class Memory implements MemoryUnit {
     const core = this.#core;
     const user = core.cpl === 3;
     if (user) this.#checkAlignment(linear, size);
-    this.#write(linear, size, value, user);
+    const target = this.#target;
+    this.#target = undefined;
+    if (target === undefined || target.linear !== linear || target.record !== this.#record) {
+      this.#write(linear, size, value, user);
+    } else this.#store(linear, target.first, target.last, size, value);
     if (core.debug.watching !== 0) core.debug.access(linear, size, value, true);
   }
   slowReadForWrite(linear: number, size: 1 | 2 | 4): number {
@@ -75,7 +81,19 @@ export class Memory implements MemoryUnit {
     this.#probe(linear, size, user, true);
     const value = this.#read(linear, size, user);
     if (core.debug.watching !== 0) core.debug.access(linear, size, value, false);
+    if (core.accessed !== undefined) {
+      const last = (linear + size - 1) | 0;
+      this.#target = {
+        linear,
+        record: this.#record,
+        first: this.#translate(linear, true, user),
+        last: this.#translate(last, true, user),
+      };
+    }
     return value;
+  }
+  get #record(): number {
+    return this.#core.i32[L.CURRENT >> 2] as number;
   }
   probeRead(linear: number, size: number): void {
     const user = this.#core.cpl === 3;
@@ -280,18 +298,27 @@ export class Memory implements MemoryUnit {
         this.#spaces.unsee(linear >>> 12, page);
       }
     }
-    if (size === 4) this.physical.write32(physical, value);
-    else if (size === 2) this.physical.write16(physical, value);
-    else this.physical.write8(physical, value);
+    this.#store(linear, physical, physical, size, value);
   }
   /** QUIRK(dirty): D of the first page is set even if the second then faults. */
   #writeAcross(linear: number, size: number, value: number, user: boolean): void {
     const first = this.#translate(linear, true, user);
     const boundary = ((linear | 0xfff) + 1) | 0;
     const second = this.#translate(boundary, true, user);
+    this.#store(linear, first, second + ((linear + size - 1) & 0xfff), size, value);
+  }
+  /** Stores where the first and the last byte are. */
+  #store(linear: number, first: number, last: number, size: number, value: number): void {
+    const { physical } = this;
     const split = 0x1000 - (linear & 0xfff);
+    if (split >= size) {
+      if (size === 4) physical.write32(first, value);
+      else if (size === 2) physical.write16(first, value);
+      else physical.write8(first, value);
+      return;
+    }
     for (let i = 0; i < size; i++) {
-      this.physical.write8(i < split ? first + i : second + i - split, value >>> (8 * i));
+      physical.write8(i < split ? first + i : last - (size - 1 - i), value >>> (8 * i));
     }
   }
   #probe(linear: number, size: number, user: boolean, write: boolean): void {
@@ -312,6 +339,18 @@ export class Memory implements MemoryUnit {
       ((core.i32[L.EFLAGS >> 2] as number) & AC) !== 0
     ) core.raise(VECTOR.AC, 0);
   }
+}
+
+/**
+ * Where the read-modify-write of the instruction at `record` stores, of whose read somebody has heard: to the bytes that
+ * it has read, whatever the listener did to the page tables.
+ */
+interface StoreTarget {
+  readonly linear: number;
+  readonly record: number;
+  /** Physical addresses of the first and the last byte. */
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Index of a table of address space 0 among the state's words. */
