@@ -112,15 +112,17 @@ async function countSystem(coverage: Coverage): Promise<void> {
   const path = new URL(`coverage-probe-${Deno.pid}`, CACHE).pathname;
   const elf = await buildProbe(path);
   await Deno.remove(path);
-  runProbe(elf, (cpu) => {
-    cpu.hooks.onTranslate((block) => {
-      for (const instruction of block.instructions) {
-        const found = coverage.rowOf(instruction.bytes());
-        if (found === undefined) continue;
-        const { executed } = coverage.tallies.get(found.row) as Tally;
-        instruction.onExecute(() => executed[found.place]++);
-      }
-    });
+  runProbe(elf, {
+    attach: (cpu) => {
+      cpu.hooks.onTranslate((block) => {
+        for (const instruction of block.instructions) {
+          const found = coverage.rowOf(instruction.bytes());
+          if (found === undefined) continue;
+          const { executed } = coverage.tallies.get(found.row) as Tally;
+          instruction.onExecute(() => executed[found.place]++);
+        }
+      });
+    },
   });
 }
 

@@ -12,6 +12,8 @@ import { Random } from "./random.ts";
 
 /** Programs of 64 random bytes; each runs until its first exception or limit. */
 const PROGRAMS = 40_000;
+/** One of so many is translated too. */
+const TRANSLATED = 8;
 
 function program(random: Random): TestCase {
   const d = draft(random);
@@ -52,9 +54,11 @@ function digest(outcome: Outcome): string {
   ]);
 }
 
-Deno.test("random code raises guest exceptions only, and the same ones each time", () => {
+Deno.test("random code raises guest exceptions only, and the same ones each time, translated too", () => {
   const random = new Random(4711);
   const [first, second] = [new InterpreterEngine(), new InterpreterEngine()];
+  // A pair of their own, so that their time stamps are the same.
+  const [plain, translating] = [new InterpreterEngine(), new InterpreterEngine(true, true)];
   const vectors = new Map<number, number>();
   for (let i = 0; i < PROGRAMS; i++) {
     const test = program(random);
@@ -62,6 +66,12 @@ Deno.test("random code raises guest exceptions only, and the same ones each time
     vectors.set(outcome.vector, (vectors.get(outcome.vector) ?? 0) + 1);
     assert.ok(outcome.vector < 20, `vector ${outcome.vector}`);
     assert.equal(digest(second.runCase(test)), digest(outcome), `program ${i}`);
+    if (i % TRANSLATED !== 0) continue;
+    assert.equal(
+      digest(translating.runCase(test)),
+      digest(plain.runCase(test)),
+      `program ${i}, translated`,
+    );
   }
   // The programs do get somewhere: all the usual exceptions are among the ends, and many instructions ran.
   for (const vector of [0, 3, 6, 13, 14, 16]) {
@@ -72,4 +82,5 @@ Deno.test("random code raises guest exceptions only, and the same ones each time
   }
   const executed = first.core.instructions + second.core.instructions;
   assert.ok(executed > 1e6, `${executed} instructions`);
+  assert.ok(translating.translated > 2000, `${translating.translated} translated`);
 });

@@ -54,12 +54,19 @@ export async function buildProbe(path: string): Promise<Uint8Array> {
   return await Deno.readFile(path);
 }
 
-/** What the probe prints on our processor; `attach` sees the processor before it runs. */
-export function runProbe(elf: Uint8Array, attach?: (cpu: Cpu) => void): string {
+/**
+ * What the probe prints on our processor. `attach` sees the processor before it runs; `translateAfter`: entries of a block
+ * until it is translated, 0 (the default): never.
+ */
+export function runProbe(
+  elf: Uint8Array,
+  options: { translateAfter?: number; attach?: (cpu: Cpu) => void } = {},
+): string {
   const bytes: number[] = [];
   let done = false;
   const cpu: Cpu = new Cpu({
     ramBytes: RAM,
+    translateAfter: options.translateAfter ?? 0,
     bus: {
       readPort: () => 0xff,
       writePort: (port, _size, value) => {
@@ -74,7 +81,7 @@ export function runProbe(elf: Uint8Array, attach?: (cpu: Cpu) => void): string {
       acknowledgeInterrupt: () => 0x20,
     },
   });
-  attach?.(cpu);
+  options.attach?.(cpu);
   // ELF32: program headers of type LOAD.
   const view = new DataView(elf.buffer, elf.byteOffset);
   for (let i = 0; i < view.getUint16(44, true); i++) {

@@ -31,7 +31,9 @@ async function compare(): Promise<void> {
   try {
     const elf = await buildProbe(path);
     const qemu = (await runQemu(path)).split("\n");
-    const ours = runProbe(elf).split("\n");
+    const printed = runProbe(elf);
+    const ours = printed.split("\n");
+    assert.equal(runProbe(elf, { translateAfter: 1 }), printed, "translated");
     assert.equal(ours.length, qemu.length, `our last line: ${ours.at(-2)}`);
     assert.ok(ours.length > 20_000);
     const used = new Map<string, number>();
