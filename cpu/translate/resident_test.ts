@@ -4,13 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { Cpu } from "../mod.ts";
+import { ARENA_BYTES } from "../state/layout.ts";
 import type { Region } from "./region.ts";
 import { REGION_HEADER, Residents } from "./resident.ts";
 
 const CODE = 0x10000;
 const FUNCTIONS = 64;
 
-function makeCpu(options: { translateAfter: number; translationLimit?: number }): Cpu {
+function makeCpu(
+  options: { translateAfter: number; translationLimit?: number; ramBytes?: number },
+): Cpu {
   return new Cpu({
     ramBytes: 0x80000,
     ...options,
@@ -79,6 +82,39 @@ Deno.test("what is too much is evicted, and comes again where it is hot", () => 
   assert.ok(evicted > FUNCTIONS, `${evicted} evicted of ${regions}`);
   assert.equal(regions - evicted - dropped - remade, live);
   assert.ok(live > 0 && live < 2 * FUNCTIONS, `${live} alive`);
+});
+
+Deno.test("more code than the arena has room for does the same, and is translated anew", () => {
+  // Behind the hole below 1 MiB.
+  const base = 0x100000;
+  // A record is 32 bytes: so many instructions of a byte fill the arena more than once in two rounds.
+  const bytes = Math.ceil(ARENA_BYTES / 32);
+  const code = new Uint8Array(bytes).map((_, i) => 0x40 | (i % 4));
+  // Each page ends with: mov ebp, 30; L: add eax, ebp; dec ebp; jnz L
+  for (let end = 0x1000; end < bytes; end += 0x1000) {
+    code.set([0xbd, 30, 0, 0, 0, 0x01, 0xe8, 0x4d, 0x75, 0xfb], end - 10);
+  }
+  code.set([0xe9, 0, 0, 0, 0], bytes - 5);
+  new DataView(code.buffer).setInt32(bytes - 4, -bytes, true);
+  const [cpu, plain] = [3, 0].map((translateAfter) => {
+    const one = makeCpu({ translateAfter, ramBytes: 4 << 20 });
+    one.memory.write(base, code);
+    one.enterFlatProtectedMode({ eip: base, esp: 0x8000 });
+    return one;
+  }) as [Cpu, Cpu];
+  const flushes = [cpu, plain].map((one) => one.codeStatistics.flushes);
+  const regions: number[] = [];
+  for (let step = 0; step < 31; step++) {
+    for (const one of [cpu, plain]) one.run(99_991);
+    assertSame(cpu, plain);
+    regions.push(cpu.translation?.live ?? 0);
+  }
+  for (const [i, one] of [cpu, plain].entries()) {
+    assert.ok(one.codeStatistics.flushes > (flushes[i] as number));
+  }
+  // They are gone with the blocks, and come again.
+  const fall = regions.findIndex((live, i) => live < (regions[i - 1] ?? 0));
+  assert.ok(fall > 0 && (regions.at(-1) ?? 0) > (regions[fall] ?? 0), `${regions}`);
 });
 
 Deno.test("what was entered since the last look stays", () => {
