@@ -30,7 +30,7 @@ import {
 } from "../plugins/mod.ts";
 import { cachedDefaultImage } from "./project.ts";
 import { say, UserError } from "./report.ts";
-import { elfSymbols, givenSymbols } from "./symbol_file.ts";
+import { elfSymbols, givenSymbols, guestBinary } from "./symbol_file.ts";
 
 /** What the commands' options say. */
 export interface SessionOptions {
@@ -160,7 +160,14 @@ export class Session implements Disposable {
         instructionsPerSecond: 1e9 / NS_PER_INSTRUCTION,
         stop: () => machine.stop(),
         hold: (until) => machine.hold(until),
+        device: (physical) => machine.board.addresses.at(physical)?.name,
+        port: (number) => machine.board.ports.at(number)?.name,
+        advanceTo: (ns) => {
+          machine.clock.skipTo(ns);
+          machine.cpu.requestStop();
+        },
         kernel: symbols,
+        binary: kernel === undefined ? undefined : guestBinary(kernel.bytes, kernel.name),
         program: programSymbols(kernel?.fileSystem),
       }, PLUGIN_OUTPUT);
       for (const definition of options.own ?? []) plugins.install({ definition, options: {} });

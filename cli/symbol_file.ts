@@ -5,7 +5,7 @@
  * @module
  */
 import { type ElfFile, isElf, readElf } from "../devices/mod.ts";
-import { SymbolTable } from "../plugins/mod.ts";
+import { type GuestBinary, SymbolTable } from "../plugins/mod.ts";
 import { UserError } from "./report.ts";
 
 /** Code further apart than this belongs to another part of the kernel: a module. */
@@ -29,6 +29,19 @@ export function elfSymbols(bytes: Uint8Array, name: string): SymbolTable | undef
   );
   const objects = elf.symbols.filter((symbol) => !functions.includes(symbol));
   return new SymbolTable(name, functions, objects, ranges);
+}
+
+/** The kernel's file as plugins see it; undefined for what is no ELF file (a bzImage says nothing of its code). */
+export function guestBinary(bytes: Uint8Array, path: string): GuestBinary | undefined {
+  if (!isElf(bytes)) return undefined;
+  const { entry, segments } = readElf(bytes, path);
+  const code = segments.filter(({ executable }) => executable);
+  return {
+    path,
+    startCode: Math.min(...code.map(({ virtual }) => virtual)),
+    endCode: Math.max(...code.map(({ virtual, memoryBytes }) => virtual + memoryBytes)),
+    entryCode: entry,
+  };
 }
 
 /**

@@ -167,6 +167,10 @@ export class Hooks {
   readonly #timers: { at: number; callback: () => void }[] = [];
   #inTimers = false;
   #counters = 0;
+  /** Counters that nobody has any more, and those that code may still add to until it is dropped. */
+  readonly #free: Counter[] = [];
+  readonly #released: Counter[] = [];
+  readonly #flush = new Set<() => void>();
 
   /** Made by {@link Cpu}. */
   constructor(core: Core, engine: Engine) {
@@ -175,6 +179,8 @@ export class Hooks {
     engine.onTime = () => this.#runTimers();
     engine.onFlush = () => {
       for (const { blocks } of this.#translate) blocks.clear();
+      this.#free.push(...this.#released.splice(0));
+      for (const each of this.#flush) each();
     };
   }
 
@@ -346,6 +352,10 @@ export class Hooks {
       };
     });
   }
+  /** All decoded code was dropped. */
+  onFlush(callback: () => void): Disposable {
+    return subscribe(this.#flush, callback, () => {});
+  }
   /** RESET. */
   onReset(callback: () => void): Disposable {
     return subscribe(this.#reset, callback, () => {});
@@ -389,8 +399,18 @@ export class Hooks {
     }
   }
 
-  /** A new counter, 0. Throws RangeError when all are taken. */
+  /** Gives counters back; all decoded code is dropped, for it may add to them. */
+  release(counters: readonly Counter[]): void {
+    this.#released.push(...counters);
+    this.#engine.flush();
+  }
+  /** A counter, 0. Throws RangeError when all are taken. */
   counter(): Counter {
+    const free = this.#free.pop();
+    if (free !== undefined) {
+      free.value = 0n;
+      return free;
+    }
     if (this.#counters >= COUNTERS_MAX) {
       throw new RangeError(`Cannot make a counter: all ${COUNTERS_MAX} are taken`);
     }

@@ -5,27 +5,30 @@
  *
  * @module
  */
-import { type AnyPlugin, type Counter, definePlugin } from "@overture/overture/plugins";
+import { type AnyPlugin, definePlugin, type U64 } from "@overture/overture/plugins";
 
 export const plugin: AnyPlugin = definePlugin({
   name: "instruction-count",
   description: "counts executed instructions by mnemonic",
   options: { top: { type: "number", help: "how many mnemonics to print", default: 20 } },
   install(host, options) {
-    const counters = new Map<string, Counter>();
+    const counters = new Map<string, U64>();
     host.onTranslate((block) => {
       for (const instruction of block.instructions) {
         const mnemonic = instruction.mnemonic();
         let counter = counters.get(mnemonic);
         if (counter === undefined) {
-          counter = host.counter();
+          counter = host.scoreboard("executed").u64("executed");
           counters.set(mnemonic, counter);
         }
-        instruction.addInline(counter, 1);
+        instruction.inline("add", counter, 1);
       }
     });
     host.atExit(() => {
-      const counts = [...counters].map(([mnemonic, { value }]) => ({ mnemonic, value }));
+      const counts = [...counters].map(([mnemonic, counter]) => ({
+        mnemonic,
+        value: counter.sum(),
+      }));
       counts.sort((a, b) => Number(b.value - a.value) || (a.mnemonic < b.mnemonic ? -1 : 1));
       const total = counts.reduce((sum, { value }) => sum + value, 0n);
       host.out(`${total} instructions\n`);

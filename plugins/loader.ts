@@ -6,7 +6,7 @@
  */
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { AnyPlugin, OptionSpec } from "./api.ts";
+import { type AnyPlugin, boolParse, type OptionSpec } from "./api/mod.ts";
 
 /** A plugin with the values of its options. */
 export interface LoadedPlugin {
@@ -93,15 +93,6 @@ export function readOptions(
   return values;
 }
 
-const BOOLEANS: Readonly<Record<string, boolean>> = {
-  on: true,
-  yes: true,
-  true: true,
-  off: false,
-  no: false,
-  false: false,
-};
-
 function convert(
   plugin: string,
   name: string,
@@ -110,7 +101,7 @@ function convert(
 ): string | number | boolean {
   if (spec.type === "string") return text;
   if (spec.type === "boolean") {
-    const value = BOOLEANS[text.toLowerCase()];
+    const value = boolParse(text);
     if (value !== undefined) return value;
     throw new PluginError(`Option "${name}" of plugin "${plugin}" is on or off, not "${text}"`);
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { definePlugin } from "./api.ts";
+import { definePlugin } from "./api/mod.ts";
 import { loadPlugin, parsePluginArgument, PluginError, readOptions } from "./loader.ts";
 
 const counting = definePlugin({

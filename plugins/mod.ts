@@ -3,29 +3,9 @@
  *
  * @module
  */
-export {
-  type AnyPlugin,
-  type Block,
-  type Counter,
-  definePlugin,
-  type Discontinuity,
-  type GuestProcess,
-  type Instruction,
-  type MemoryAccess,
-  type MemoryAccessKind,
-  type OptionSpec,
-  type OptionType,
-  type OptionValue,
-  type OptionValues,
-  type PluginDefinition,
-  type PluginHost,
-  type PortAccess,
-  type RegisterDescriptor,
-  type StackFrame,
-  type SymbolAt,
-  type Symbols,
-  type Vcpu,
-} from "./api.ts";
+export * from "./api/mod.ts";
 export { type LoadedPlugin, loadPlugin, PluginError } from "./loader.ts";
-export { PluginManager, type PluginOutput, type PluginTarget } from "./manager.ts";
-export { type SymbolRange, SymbolTable } from "./symbols.ts";
+export { PluginManager } from "./host/manager.ts";
+export type { PluginOutput, PluginTarget } from "./host/target.ts";
+export { LINUX_I386 } from "./host/syscalls.ts";
+export { type SymbolRange, SymbolTable } from "./host/symbols.ts";

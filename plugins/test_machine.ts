@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Machine } from "../devices/mod.ts";
-import type { PluginTarget } from "./manager.ts";
-import { SymbolTable } from "./symbols.ts";
+import { Machine } from "../devices/mod.ts";
+import { type AnyPlugin, PluginManager, type PluginTarget, SymbolTable } from "./mod.ts";
 
 /** Where a kernel is loaded, and its first instruction. */
 export const LOAD: number = 0x100000;
@@ -29,9 +28,64 @@ export function pluginTarget(machine: Machine): PluginTarget {
     instructionsPerSecond: 1e8,
     stop: () => machine.stop(),
     hold: (until) => machine.hold(until),
+    advanceTo: (ns) => {
+      machine.clock.skipTo(ns);
+      machine.cpu.requestStop();
+    },
+    device: (physical) => machine.board.addresses.at(physical)?.name,
+    port: (port) => machine.board.ports.at(port)?.name,
     kernel: new SymbolTable("kernel", [{ name: "main", address: ENTRY, size: 64 }], [], [
       { start: LOAD, end: LOAD + BYTES },
     ]),
+    binary: { path: "kernel", startCode: LOAD, endCode: LOAD + BYTES, entryCode: ENTRY },
     program: () => undefined,
   };
+}
+
+/** How a run with plugins went. */
+export interface PluginRun {
+  /** What the plugins printed. */
+  readonly texts: readonly string[];
+  /** What was said of plugins that failed. */
+  readonly failures: readonly string[];
+  /** What the guest wrote to port E9h. */
+  readonly debug: string;
+  /** Names of plugins that failed. */
+  readonly failed: readonly string[];
+  readonly machine: Machine;
+}
+
+/** Runs a kernel with plugins, whose options have their defaults, to its end or for 100,000 instructions. */
+export function runPlugins(
+  kernel: Uint8Array,
+  plugins: readonly AnyPlugin[],
+  options: { readonly translateAfter?: number; readonly prepare?: (machine: Machine) => void } = {},
+): PluginRun {
+  const texts: string[] = [];
+  const failures: string[] = [];
+  let debug = "";
+  const machine = new Machine({
+    ramBytes: 8 << 20,
+    ...(options.translateAfter === undefined ? {} : { translateAfter: options.translateAfter }),
+    debug: (bytes) => debug += new TextDecoder().decode(bytes),
+  });
+  machine.loadKernel(kernel, "");
+  options.prepare?.(machine);
+  const manager = new PluginManager(pluginTarget(machine), {
+    text: (_plugin, text) => texts.push(text),
+    failure: (message) => failures.push(message),
+  });
+  for (const definition of plugins) {
+    manager.install({ definition, options: defaults(definition) });
+  }
+  machine.runSync(100_000);
+  manager.exit();
+  return { texts, failures, debug, failed: manager.failed, machine };
+}
+function defaults(definition: AnyPlugin): Record<string, string | number | boolean> {
+  const specs = (definition.options ?? {}) as Record<
+    string,
+    { default: string | number | boolean }
+  >;
+  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, spec.default]));
 }

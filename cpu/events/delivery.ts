@@ -51,8 +51,8 @@ function setsResumeFlag(vector: number): boolean {
 }
 
 /**
- * Enters a handler. `returnEip` is what the frame gets. Throws a fault, with nothing changed, if it cannot.
- * `errorCode` −1: none.
+ * Enters a handler. `returnEip` is what the frame gets; `eip`: of the instruction that asked for it. Throws a fault, with
+ * nothing changed, if it cannot. `errorCode` −1: none.
  */
 export function enterVector(
   core: Core,
@@ -60,6 +60,7 @@ export function enterVector(
   source: Source,
   errorCode: number,
   returnEip: number,
+  eip: number = returnEip,
 ): void {
   if (core.enterGate !== undefined) {
     const resume = source === SOURCE.EXCEPTION && setsResumeFlag(vector) ? RF : 0;
@@ -69,7 +70,7 @@ export function enterVector(
       return;
     }
   }
-  const from = (core.segmentBase(L.CS) + returnEip) >>> 0;
+  const from = (core.segmentBase(L.CS) + eip) >>> 0;
   if (core.cr0 & 1) enterProtected(core, vector, source, errorCode, returnEip);
   else enterReal(core, vector, returnEip);
   core.enteredHandler = true;

@@ -12,18 +12,18 @@ import { isNull } from "../memory/mod.ts";
 import { enterVector, SOURCE } from "./delivery.ts";
 import { virtualInterrupt } from "./virtual8086.ts";
 
-const int: Assist = (core, { immediate, next }) => {
+const int: Assist = (core, { immediate, eip, next }) => {
   if (core.vm86 && virtualInterrupt(core, immediate & 0xff, next)) return;
-  enterVector(core, immediate & 0xff, SOURCE.SOFTWARE, -1, next);
+  enterVector(core, immediate & 0xff, SOURCE.SOFTWARE, -1, next, eip);
 };
-const int3: Assist = (core, { next }) => {
-  enterVector(core, VECTOR.BP, SOURCE.SOFTWARE, -1, next);
+const int3: Assist = (core, { eip, next }) => {
+  enterVector(core, VECTOR.BP, SOURCE.SOFTWARE, -1, next, eip);
 };
-const into: Assist = (core, { next }) => {
-  if (core.eflags & OF) enterVector(core, VECTOR.OF, SOURCE.SOFTWARE, -1, next);
+const into: Assist = (core, { eip, next }) => {
+  if (core.eflags & OF) enterVector(core, VECTOR.OF, SOURCE.SOFTWARE, -1, next, eip);
 };
-const int1: Assist = (core, { next }) => {
-  enterVector(core, VECTOR.DB, SOURCE.INT1, -1, next);
+const int1: Assist = (core, { eip, next }) => {
+  enterVector(core, VECTOR.DB, SOURCE.INT1, -1, next, eip);
 };
 
 /** Loads the flat segments that SYSENTER and SYSEXIT imply, without looking at descriptors. */

@@ -123,6 +123,11 @@ export class Registers {
     if (this.#words.includes(name)) return WORD_BYTES;
     throw new RangeError(`Cannot read register "${name}": no such register`);
   }
+  /** Whether only the guest changes it. Throws RangeError for an unknown name. */
+  isReadOnly(name: string): boolean {
+    this.size(name);
+    return READ_ONLY.has(name) || (!this.#units.has(name) && name.endsWith("_base"));
+  }
   /** gdb's feature that has the register. Throws RangeError for an unknown name. */
   feature(name: string): string {
     this.size(name);

@@ -210,7 +210,8 @@ export class MemoryBus {
     };
   }
 
-  #at(physical: number): Mapping | undefined {
+  /** What is mapped at a physical address. */
+  at(physical: number): Mapping | undefined {
     for (const m of this.#mappings) {
       if (physical >= m.first && physical < m.first + m.count) return m;
     }
@@ -219,7 +220,7 @@ export class MemoryBus {
 
   /** Reads `size` bytes; unsigned. */
   read(physical: number, size: Width): number {
-    const mapping = this.#at(physical);
+    const mapping = this.at(physical);
     if (mapping === undefined && size === 1) return 0xff;
     if (mapping !== undefined && this.#whole(mapping, physical, size)) {
       return (mapping.registers.read(physical - mapping.first, size) & ones(size)) >>> 0;
@@ -232,7 +233,7 @@ export class MemoryBus {
 
   /** Writes the low `size` bytes of `value`. */
   write(physical: number, size: Width, value: number): void {
-    const mapping = this.#at(physical);
+    const mapping = this.at(physical);
     if (mapping === undefined && size === 1) return;
     if (mapping !== undefined && this.#whole(mapping, physical, size)) {
       mapping.registers.write(physical - mapping.first, size, (value & ones(size)) >>> 0);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Discontinuity, PluginHost } from "../api.ts";
+import type { Discontinuity, PluginHost } from "../api/mod.ts";
 
 /** Where and for what a debugger stops. */
 export interface StopPoint {
@@ -146,7 +146,7 @@ export class Debugger {
       for (const instruction of block.instructions) {
         if (instruction.address === address) instruction.onExecute(callback);
       }
-    }, { start: address, end: address + 1 });
+    }, { range: { start: address, end: address + 1 } });
   }
 
   #stepOnce(): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PluginHost } from "../api.ts";
+import type { PluginHost } from "../api/mod.ts";
 
 /** One command. */
 export interface MonitorCommand {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { AnyPlugin, PluginHost } from "../api.ts";
-import { definePlugin } from "../api.ts";
+import type { AnyPlugin, PluginHost } from "../api/mod.ts";
+import { definePlugin } from "../api/mod.ts";
 import { Debugger } from "./debugger.ts";
 import { encodePacket, PacketParser } from "./packets.ts";
 import { GdbStub, type StubOptions } from "./stub.ts";

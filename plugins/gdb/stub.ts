@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { PluginHost, RegisterDescriptor } from "../api.ts";
+import type { PluginHost, RegisterDescriptor } from "../api/mod.ts";
 import { AgentError, evaluate } from "./agent_expression.ts";
 import { Debugger, type StopPoint, type StopReason } from "./debugger.ts";
 import { HostFiles } from "./files.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { RegisterDescriptor } from "../api.ts";
+import type { RegisterDescriptor } from "../api/mod.ts";
 
 /** gdb makes these of the x87's itself and takes no others. */
 const PSEUDO = /^mm[0-7]$/;

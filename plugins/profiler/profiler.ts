@@ -15,7 +15,7 @@ import {
   type GuestProcess,
   type PluginHost,
   type StackFrame,
-} from "../api.ts";
+} from "../api/mod.ts";
 import { StackCounts } from "./folded.ts";
 
 /** Options of {@linkcode Profiler}. */

@@ -35,6 +35,9 @@ function profile(translateAfter: number): { folded: string; frames: number; regi
     instructionsPerSecond: 1e9 / NS_PER_INSTRUCTION,
     stop: () => {},
     hold: () => {},
+    advanceTo: () => {},
+    device: () => undefined,
+    port: () => undefined,
     kernel: new SymbolTable("kernel", PAGES, [], [KERNEL]),
     program: () => undefined,
   }, { text: () => {}, failure: (message) => assert.fail(message) });

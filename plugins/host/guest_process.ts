@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { GuestProcess } from "./api.ts";
+import type { GuestProcess } from "../api/mod.ts";
 
 /** The record's fields, in 32-bit words. */
 const RECORD = {

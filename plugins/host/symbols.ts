@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SymbolAt } from "./api.ts";
+import type { SymbolAt } from "../api/mod.ts";
 
 /** A function or object with an address range. */
 export interface SymbolRange {
