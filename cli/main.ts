@@ -29,6 +29,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .description("An i386 PC programmed from TypeScript, and a Unix-like kernel that boots on it.")
     .version("0.1.0")
     .addHelpText("after", EXAMPLES)
+    // A command's options stand behind its name, a command's command's behind that.
+    .enablePositionalOptions()
     .showHelpAfterError("(add --help for the options and examples)")
     .exitOverride();
   program.addCommand(bootCommand((exitCode) => code = exitCode));

@@ -4,15 +4,25 @@
  * @module
  */
 import { Command } from "@commander-js/extra-typings";
-import { flameGraphSvg, Profiler } from "../plugins/profiler/mod.ts";
+import {
+  formatHelp,
+  parseShareLimit,
+  profileFormat,
+  Profiler,
+  reportTable,
+  shareBeyond,
+} from "../plugins/profiler/mod.ts";
 import { type MachineChoices, machineOptions, machineSettings } from "./boot.ts";
+import { diffCommand, positive, reportCommand, writeOutput } from "./profile_files.ts";
 import { print, Progress, say, UserError } from "./report.ts";
 import { Session } from "./session.ts";
 import { sayStatistics } from "./statistics.ts";
 
 /** Instructions between two looks at the run. */
 const SLICE = 20_000_000;
-const TOP = 10;
+/** Samples below which a profile says little, and how many say enough. */
+const FEW = 100;
+const ENOUGH = 1000;
 
 /** The `profile` command. */
 export function profileCommand(setExitCode: (code: number) => void): Command {
@@ -21,29 +31,54 @@ export function profileCommand(setExitCode: (code: number) => void): Command {
     .argument("[image]", "the image (default: ours, built and cached)")
     .option(
       "-o, --output <file>",
-      "where to: .svg draws a flame graph, else folded stacks (default: standard output)",
+      `where to, by its name ${formatHelp()} (default: folded stacks on standard output)`,
     )
     .option("-F, --frequency <hz>", "samples a second of virtual time", "997")
-    .option("--period <instructions>", "instructions between samples, instead of a frequency")
-    .option("--from <symbol>", "start at this kernel function (default: the kernel's entry)")
+    .option("-c, --period <instructions>", "instructions between samples, instead of a frequency")
     .option(
-      "--until <symbol>",
-      "stop at this kernel function; idle: when the guest waits for input",
+      "--from <place>",
+      "start at this kernel function or address 0x… (default: the kernel's entry)",
+    )
+    .option(
+      "--until <place>",
+      "stop at this kernel function or address; idle: when the guest waits for input",
       "idle",
     )
+    .option("-d, --duration <seconds>", "stop after so much virtual time")
     .option("--limit <instructions>", "stop after this many instructions", "20000000000")
+    .option("-K, --kernel-only", "only samples in the kernel")
+    .option("-U, --user-only", "only samples in programs")
+    .option("-p, --pid <number>", "only samples of this process")
+    .option("--comm <name>", "only samples of processes of this name")
+    .option("--max-depth <frames>", "frames of a stack at most, the innermost")
+    .option("--top <functions>", "functions that the summary tells of", "10")
+    .option(
+      "--fail-if <limit>",
+      "exit with 1 if a function has such a part of the samples, like 'memcpy > 5%' or 'self(ext2_*) >= 2%'; " +
+        "may be repeated",
+      (text: string, limits: string[]) => [...limits, text],
+      [] as string[],
+    )
     .addHelpText(
       "after",
       `
 Examples:
   profile disk.img -o boot.svg
   profile disk.img -o boot.folded --append "init=/bin/bash"
-  profile disk.img --from mount_root --until exec_init --period 5000`,
+  profile disk.img -o boot.pb.gz -d 2 --comm bash
+  profile disk.img --from mount_root --until exec_init --period 5000
+  profile disk.img --fail-if 'memset > 20%' > /dev/null
+  profile report boot.folded
+  profile diff before.folded after.folded -o diff.svg`,
     );
   machineOptions(command as unknown as Command);
   command.action(async (image, options) => {
     setExitCode(await profile(image, options as unknown as ProfileOptions));
   });
+  // Options behind the name of one of these are its own.
+  command.enablePositionalOptions();
+  command.addCommand(reportCommand());
+  command.addCommand(diffCommand());
   return command as unknown as Command;
 }
 
@@ -53,23 +88,36 @@ interface ProfileOptions extends MachineChoices {
   readonly period?: string;
   readonly from?: string;
   readonly until: string;
+  readonly duration?: string;
   readonly limit: string;
-}
-
-function positive(text: string, option: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new UserError(`${option} is a whole number from 1 on, not "${text}"`);
-  }
-  return value;
+  readonly kernelOnly?: true;
+  readonly userOnly?: true;
+  readonly pid?: string;
+  readonly comm?: string;
+  readonly maxDepth?: string;
+  readonly top: string;
+  readonly failIf: readonly string[];
 }
 
 async function profile(image: string | undefined, options: ProfileOptions): Promise<number> {
+  const { duration, pid, maxDepth } = options;
+  if (options.kernelOnly === true && options.userOnly === true) {
+    throw new UserError("--kernel-only and --user-only exclude each other");
+  }
+  const seconds = Number(duration ?? 1);
+  if (!(seconds > 0)) throw new UserError(`--duration is in seconds, not "${duration}"`);
+  const limits = options.failIf.map((text) => parseShareLimit(text));
+  const top = positive(options.top, "--top");
   const profiler = new Profiler({
     frequency: positive(options.frequency, "--frequency"),
     period: options.period === undefined ? undefined : positive(options.period, "--period"),
     from: options.from,
     until: options.until,
+    durationNs: duration === undefined ? undefined : seconds * 1e9,
+    only: options.kernelOnly === true ? "kernel" : options.userOnly === true ? "user" : undefined,
+    pid: pid === undefined ? undefined : positive(pid, "--pid"),
+    comm: options.comm,
+    maxDepth: maxDepth === undefined ? undefined : positive(maxDepth, "--max-depth"),
   });
   const limit = positive(options.limit, "--limit");
   // The image stays as it is: what a profile writes would make the next one another.
@@ -94,29 +142,27 @@ async function profile(image: string | undefined, options: ProfileOptions): Prom
   }
   session.plugins.exit();
   progress.end();
-  if (!reached && options.until !== "idle") {
+  if (!reached && options.until !== "idle" && duration === undefined) {
     say(`overture: the run ended before "${options.until}" was reached\n`);
   }
-  const output = options.output;
-  const text = output?.endsWith(".svg")
-    ? flameGraphSvg(profiler.stacks, { title: `Boot of ${image ?? "the default image"}` })
-    : profiler.stacks.toFolded();
-  if (output === undefined) print(text);
-  else writeOutput(output, text);
-  summarise(profiler);
+  const { stacks } = profiler;
+  const { output } = options;
+  const facts = { name: `Boot of ${image ?? "the default image"}`, periodNs: profiler.periodNs };
+  if (output === undefined) print(stacks.toFolded());
+  else writeOutput(output, profileFormat(output).encode(stacks, facts));
+  summarise(profiler, top);
   if (options.stats === true) sayStatistics(machine.cpu);
-  return profiler.stacks.total === 0 ? 1 : 0;
-}
-
-function writeOutput(path: string, text: string): void {
-  try {
-    Deno.writeTextFileSync(path, text);
-  } catch (error) {
-    throw new UserError(`Cannot write "${path}": ${(error as Error).message}`);
+  let failed = stacks.total === 0;
+  for (const one of limits) {
+    const share = shareBeyond(stacks, one);
+    if (share === undefined) continue;
+    failed = true;
+    say(`overture: --fail-if "${one.text}": ${one.symbol} has ${share.toFixed(2)}%\n`);
   }
+  return failed ? 1 : 0;
 }
 
-function summarise(profiler: Profiler): void {
+function summarise(profiler: Profiler, top: number): void {
   const { samples, symbolised, rooted, userSamples, firstInstruction, lastInstruction } =
     profiler.summary;
   if (samples === 0) {
@@ -134,11 +180,9 @@ function summarise(profiler: Profiler): void {
         percent(rooted)
       }\n`,
   );
-  const self = new Map<string, number>();
-  for (const { stack, count } of profiler.stacks.entries()) {
-    const leaf = stack.slice(stack.lastIndexOf(";") + 1);
-    self.set(leaf, (self.get(leaf) ?? 0) + count);
+  if (samples < FEW) {
+    const period = Math.max(1, Math.floor((lastInstruction - firstInstruction) / ENOUGH));
+    say(`That is few: -c ${period} would take some ${ENOUGH}.\n`);
   }
-  const top = [...self].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, TOP);
-  for (const [name, count] of top) say(`${percent(count).padStart(7)}  ${name}\n`);
+  say(reportTable(profiler.stacks, top));
 }

@@ -20,10 +20,17 @@ export interface FlameGraphOptions {
   readonly countName?: string;
   /** Frames narrower than this many pixels are left out. */
   readonly minimumWidth?: number;
+  /**
+   * By how many samples stacks have grown since another profile: then the frame that a stack ends with is red where it
+   * has grown, blue where it has shrunk, the more the deeper, and the others are pale.
+   */
+  readonly changes?: ReadonlyMap<string, number>;
 }
 
 interface Frame {
   readonly name: string;
+  /** Frames from the root to this one. */
+  readonly stack: string;
   readonly depth: number;
   readonly start: number;
   readonly end: number;
@@ -47,7 +54,11 @@ export function flameGraphSvg(stacks: StackCounts, options: FlameGraphOptions = 
   const visible = frames.filter((frame) => (frame.end - frame.start) * scale >= minimum);
   const depth = visible.reduce((most, frame) => Math.max(most, frame.depth), 0);
   const height = HEADER + (depth + 1) * FRAME_HEIGHT + FOOTER;
-  const rows = visible.map((frame) => drawFrame(frame, { scale, height, total, countName }));
+  const { changes } = options;
+  const mostChange = changes === undefined ? 0 : Math.max(1, ...changes.values().map(Math.abs));
+  const rows = visible.map((frame) =>
+    drawFrame(frame, { scale, height, total, countName, changes, mostChange })
+  );
   const title = escapeXml(options.title ?? "Flame graph");
   const subtitle = options.subtitle === undefined
     ? ""
@@ -87,12 +98,12 @@ ${FLAME_GRAPH_SCRIPT}
 /** Merges equal prefixes of the sorted stacks into frames. */
 function layOut(stacks: StackCounts): Frame[] {
   const frames: Frame[] = [];
-  const open: { name: string; start: number }[] = [];
+  const open: { name: string; stack: string; start: number }[] = [];
   let position = 0;
   const close = (depth: number): void => {
     while (open.length > depth) {
-      const { name, start } = open.pop()!;
-      frames.push({ name, depth: open.length, start, end: position });
+      const frame = open.pop()!;
+      frames.push({ ...frame, depth: open.length, end: position });
     }
   };
   for (const { stack, count } of stacks.entries()) {
@@ -100,7 +111,11 @@ function layOut(stacks: StackCounts): Frame[] {
     let same = 0;
     while (same < open.length && same < names.length && open[same]!.name === names[same]) same++;
     close(same);
-    for (const name of names.slice(same)) open.push({ name, start: position });
+    for (const name of names.slice(same)) {
+      const above = open.at(-1)?.stack ?? "";
+      const stack = open.length === 0 ? "" : above === "" ? name : `${above};${name}`;
+      open.push({ name, stack, start: position });
+    }
     position += count;
   }
   close(0);
@@ -109,7 +124,14 @@ function layOut(stacks: StackCounts): Frame[] {
 
 function drawFrame(
   frame: Frame,
-  page: { scale: number; height: number; total: number; countName: string },
+  page: {
+    scale: number;
+    height: number;
+    total: number;
+    countName: string;
+    changes: ReadonlyMap<string, number> | undefined;
+    mostChange: number;
+  },
 ): string {
   const x = MARGIN_X + frame.start * page.scale;
   const width = (frame.end - frame.start) * page.scale;
@@ -117,13 +139,21 @@ function drawFrame(
   const count = frame.end - frame.start;
   const percent = ((100 * count) / page.total).toFixed(2);
   const name = escapeXml(frame.name);
+  const { changes } = page;
+  const change = changes?.get(frame.stack) ?? 0;
+  const grown = change === 0
+    ? ""
+    : `; ${change > 0 ? "+" : "−"}${((100 * Math.abs(change)) / page.total).toFixed(2)}%`;
+  const fill = changes === undefined ? colour(frame.name) : changeColour(change / page.mostChange);
   const room = Math.floor((width - 6) / CHARACTER_WIDTH);
   const label = escapeXml(fit(frame.name, room));
   return `<g class="frame" data-n="${name}" data-s="${frame.start}" data-c="${count}" data-d="${frame.depth}">` +
-    `<title>${name} (${count.toLocaleString("en-US")} ${page.countName}, ${percent}%)</title>` +
+    `<title>${name} (${
+      count.toLocaleString("en-US")
+    } ${page.countName}, ${percent}%${grown})</title>` +
     `<rect x="${x.toFixed(1)}" y="${y}" width="${width.toFixed(1)}" height="${
       FRAME_HEIGHT - 1
-    }" rx="2" fill="${colour(frame.name)}"/>` +
+    }" rx="2" fill="${fill}"/>` +
     `<text x="${(x + 3).toFixed(1)}" y="${y + 12.5}">${label}</text></g>`;
 }
 
@@ -146,6 +176,13 @@ function colour(name: string): string {
   const hue = unnamed ? 190 + 30 * a : 8 + 44 * a;
   const saturation = unnamed ? 45 : 78 + 14 * b;
   return `hsl(${hue.toFixed(0)},${saturation.toFixed(0)}%,${(60 + 12 * b).toFixed(0)}%)`;
+}
+
+/** Pale for no change; red for more, blue for less, deepest at ±1. */
+function changeColour(change: number): string {
+  if (change === 0) return "#e2ddcd";
+  const lightness = 88 - 38 * Math.sqrt(Math.abs(change));
+  return `hsl(${change > 0 ? 4 : 214},80%,${lightness.toFixed(0)}%)`;
 }
 
 function escapeXml(text: string): string {

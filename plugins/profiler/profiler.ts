@@ -24,10 +24,20 @@ export interface ProfilerOptions {
   readonly frequency?: number | undefined;
   /** Instructions between samples, instead of a frequency. */
   readonly period?: number | undefined;
-  /** Sample from the first time this kernel symbol is executed; default: at once. */
+  /** Sample from the first time this kernel symbol, or linear address (0x…), is executed; default: at once. */
   readonly from?: string | undefined;
-  /** End the run when this kernel symbol is executed; `idle` when the guest waits for input. */
+  /** End the run when this kernel symbol or address is executed; `idle` when the guest waits for input. */
   readonly until?: string | undefined;
+  /** End the run with the first sample so much virtual time (ns) after the start. */
+  readonly durationNs?: number | undefined;
+  /** Frames of a stack at most, the innermost kept; default 127. */
+  readonly maxDepth?: number | undefined;
+  /** Take these samples alone; default: all. */
+  readonly only?: "kernel" | "user" | undefined;
+  /** Take the samples of the process of this number alone. */
+  readonly pid?: number | undefined;
+  /** Take the samples of processes of this name alone. */
+  readonly comm?: string | undefined;
 }
 
 /** What the samples were. */
@@ -91,6 +101,7 @@ export class Profiler {
   #user = 0;
   #first = 0;
   #last = 0;
+  #startNs = 0;
   /** Samples of an idle stretch that may turn out to be the wait for input, which is not the boot's. */
   #pending: Sample[] = [];
   #idleSince: { timeNs: number; instructions: number } | undefined;
@@ -145,16 +156,28 @@ export class Profiler {
   #start(): void {
     if (this.#next !== undefined) return;
     this.#first = this.#host!.instructions;
+    this.#startNs = this.#host!.timeNs;
     this.#arm();
+  }
+
+  /** Instructions between two samples. */
+  get period(): number {
+    const { period, frequency } = this.#options;
+    return period ??
+      Math.round(this.#host!.info.instructionsPerSecond / (frequency ?? DEFAULT_FREQUENCY));
+  }
+  /** Virtual time between two samples of a guest that does not idle, in ns. */
+  get periodNs(): number {
+    return Math.round((this.period * 1e9) / this.#host!.info.instructionsPerSecond);
   }
 
   #arm(): void {
     const host = this.#host!;
-    const period = this.#options.period ??
-      Math.round(host.info.instructionsPerSecond / (this.#options.frequency ?? DEFAULT_FREQUENCY));
-    this.#next = host.at(host.instructions + period, () => {
+    this.#next = host.at(host.instructions + this.period, () => {
       this.#sample();
-      this.#arm();
+      const { durationNs } = this.#options;
+      if (durationNs !== undefined && host.timeNs - this.#startNs >= durationNs) this.#end();
+      else this.#arm();
     });
   }
 
@@ -192,8 +215,12 @@ export class Profiler {
 
   #sample(): void {
     const host = this.#host!;
-    const frames = host.stack();
-    const sample = describe(frames, host.process());
+    const { maxDepth, only, pid, comm } = this.#options;
+    const process = host.process();
+    if (pid !== undefined && process?.pid !== pid) return;
+    if (comm !== undefined && process?.name !== comm) return;
+    const sample = describe(host.stack(maxDepth), process);
+    if (only !== undefined && sample.user !== (only === "user")) return;
     if (this.#idleSince === undefined) this.#count(sample);
     else this.#pending.push(sample);
   }
@@ -238,6 +265,7 @@ function moduleName(process: GuestProcess | undefined): string {
 }
 
 function addressOf(host: PluginHost, name: string): number {
+  if (/^0x[0-9a-f]{1,8}$/i.test(name)) return Number(name);
   const address = host.symbols.find(name);
   if (address === undefined) {
     throw new RangeError(`the kernel has no symbol "${name}"; nm lists what it has`);

@@ -23,18 +23,14 @@ Deno.test("profile: a boot to bash gives the same folded stacks twice, named to 
   const programs = debianPrograms();
   if (programs === undefined) return;
   const folder = mkdtempSync(join(tmpdir(), "profile-"));
-  const overture = (...args: string[]): string => {
-    const { status, stderr } = spawnSync(Deno.execPath(), [
-      "run",
-      "--no-check",
-      "-A",
-      PROGRAM,
-      ...args,
-    ], {
+  const run = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
+    spawnSync(Deno.execPath(), ["run", "--no-check", "-A", PROGRAM, ...args], {
       cwd: folder,
       encoding: "utf8",
       timeout: 120_000,
     });
+  const overture = (...args: string[]): string => {
+    const { status, stderr } = run(...args);
     assert.equal(status, 0, stderr);
     return stderr;
   };
@@ -82,6 +78,32 @@ Deno.test("profile: a boot to bash gives the same folded stacks twice, named to 
 
     overture("profile", "disk.img", "-o", "boot.svg", ...options);
     assert.match(readFileSync(join(folder, "boot.svg"), "utf8"), /data-n="kernel_main"/);
+
+    // Other formats; a part of the samples; limits.
+    for (const name of ["boot.pb.gz", "boot.speedscope.json", "boot.perf"]) {
+      const part = ["-U", "--comm", "bash", "--max-depth", "8", "-d", "1"];
+      const said = overture("profile", "disk.img", "-o", name, ...options, ...part);
+      const once = readFileSync(join(folder, name));
+      assert.match(said, /user 100.0%/);
+      overture("profile", "disk.img", "-o", name, ...options, ...part);
+      assert.ok(readFileSync(join(folder, name)).equals(once), name);
+    }
+    const limits = ["--fail-if", "self(kernel_main) > 90%", "--fail-if", "bash > 0.1%"];
+    const limited = run("profile", "disk.img", "-o", "kernel.folded", ...options, "-K", ...limits);
+    assert.equal(limited.status, 1);
+    assert.match(limited.stderr, /--fail-if "bash > 0.1%": bash has \d/);
+    assert.doesNotMatch(limited.stderr, /self\(kernel_main\)/);
+
+    // What was written, compared.
+    const report = run("profile", "report", "first.folded", "--top", "3");
+    assert.equal(report.stdout.split("\n").length, 5, report.stdout);
+    overture("profile", "diff", "first.folded", "kernel.folded", "-o", "diff.svg");
+    assert.match(readFileSync(join(folder, "diff.svg"), "utf8"), /hsl\(214,/);
+    const differences = run("profile", "diff", "first.folded", "kernel.folded").stdout;
+    assert.match(differences, /^bash;\[bash\] \d+ 0$/m);
+    const wrong = run("profile", "report", "boot.svg");
+    assert.equal(wrong.status, 1);
+    assert.match(wrong.stderr, /"boot.svg" has no folded stacks/);
   } finally {
     rmSync(folder, { recursive: true });
   }
