@@ -65,7 +65,7 @@ export function machineOptions(command: Command): Command {
     .option("--snapshot", "keep the guest's writes in memory, leave the image unchanged")
     .option(
       "--plugin <file>",
-      "load a plugin: FILE.ts[,option=value]... (repeatable)",
+      "load a plugin: FILE.ts or a bundled one's name (hotblocks, strace, …), [,option=value]... (repeatable)",
       (value: string, previous: string[]) => [...previous, value],
       [] as string[],
     )

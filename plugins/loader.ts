@@ -7,6 +7,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AnyPlugin, boolParse, type OptionSpec } from "./api/mod.ts";
+import { BUNDLED } from "./bundled/mod.ts";
 
 /** A plugin with the values of its options. */
 export interface LoadedPlugin {
@@ -40,17 +41,24 @@ export function parsePluginArgument(argument: string): {
 /**
  * Loads the plugin that a command-line argument names.
  *
- * @param argument `FILE[,option=value]…`; relative paths are relative to `directory`.
+ * @param argument `FILE[,option=value]…`, or the name of a bundled plugin for the file; relative paths are relative to
+ *   `directory`.
  * @throws {PluginError} when the file is missing or fails, exports no `plugin`, or an option is wrong.
  */
 export async function loadPlugin(argument: string, directory: string): Promise<LoadedPlugin> {
   const { file, options } = parsePluginArgument(argument);
+  const bundled = BUNDLED.get(file);
+  if (bundled !== undefined) return { definition: bundled, options: readOptions(bundled, options) };
   const path = isAbsolute(file) ? file : resolve(directory, file);
   let module: Record<string, unknown>;
   try {
     module = await import(pathToFileURL(path).href);
   } catch (error) {
-    throw new PluginError(`Cannot load plugin "${file}": ${oneLine(error)}`);
+    // A bare name is none of a file.
+    const names = /^[\w-]+$/.test(file)
+      ? `; give a file, or one of: ${[...BUNDLED.keys()].join(", ")}`
+      : "";
+    throw new PluginError(`Cannot load plugin "${file}": ${oneLine(error)}${names}`);
   }
   const definition = module["plugin"];
   if (!isDefinition(definition)) {

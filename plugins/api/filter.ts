@@ -40,3 +40,21 @@ export interface Filter {
   /** Only the first that matches; then the subscription ends. */
   readonly once?: boolean;
 }
+
+/**
+ * Whether a name matches a pattern, in which `*` stands for any characters.
+ *
+ * @example
+ * ```ts
+ * import { wildcard } from "@overture/overture/plugins";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(["ext2_read", "ext2"].map(wildcard("ext2_*")), [true, false]);
+ * ```
+ */
+export function wildcard(pattern: string): (name: string) => boolean {
+  if (!pattern.includes("*")) return (name) => name === pattern;
+  const source = pattern.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+  const expression = new RegExp(`^${source.join(".*")}$`, "s");
+  return (name) => expression.test(name);
+}

@@ -30,7 +30,7 @@ export type {
   SyscallAbi,
   SyscallReturn,
 } from "./events.ts";
-export type { AddressRange, Filter } from "./filter.ts";
+export { type AddressRange, type Filter, wildcard } from "./filter.ts";
 export type {
   GuestBinary,
   GuestProcess,

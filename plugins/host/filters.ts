@@ -4,7 +4,7 @@
  * @module
  */
 import type { Cpu } from "../../cpu/mod.ts";
-import type { Filter, GuestProcess, Symbols } from "../api/mod.ts";
+import { type Filter, type GuestProcess, type Symbols, wildcard } from "../api/mod.ts";
 import { compileCondition } from "./scoreboards.ts";
 
 /** What filters ask. */
@@ -18,14 +18,6 @@ export interface FilterGuest {
 export type Check = (address: number, vector: number | undefined) => boolean;
 
 const END = 2 ** 32;
-
-/** Whether a name matches a pattern, in which `*` stands for any characters. */
-export function wildcard(pattern: string): (name: string) => boolean {
-  if (!pattern.includes("*")) return (name) => name === pattern;
-  const source = pattern.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
-  const expression = new RegExp(`^${source.join(".*")}$`, "s");
-  return (name) => expression.test(name);
-}
 
 /** Whether code at a linear address is wanted, by range and symbol; undefined: all is. */
 export function compilePlace(

@@ -43,7 +43,8 @@ export class Syscalls {
   readonly #memory: GuestMemory;
   readonly #listeners = new Set<SyscallListener>();
   readonly #filters = new Set<SyscallListener>();
-  readonly #pending = new Map<string, Syscall>();
+  /** By where and with which stack it returns; one for each way that somebody takes calls to look. */
+  readonly #pending = new Map<string, Map<SyscallAbi, Syscall>>();
   #hooks: Disposable | undefined;
 
   constructor(cpu: Cpu, memory: GuestMemory) {
@@ -102,18 +103,27 @@ export class Syscalls {
     );
     const key = (offset: number): string =>
       this.#key((registers.get("eip") + offset) >>> 0, registers.get("esp"));
-    for (const listener of asked) {
-      const { abi } = listener;
+    const calls = new Map<SyscallAbi, Syscall>();
+    const callOf = (abi: SyscallAbi): Syscall => {
+      const known = calls.get(abi);
+      if (known !== undefined) return known;
       const args = abi.args.map((name, index) => {
         const value = registers.get(name);
         if (by === "int" || abi.sysenter?.indirect !== index) return value;
         return this.#memory.word(value) ?? 0;
       });
       const call: Syscall = { number: registers.get(abi.number), args, address, by };
+      calls.set(abi, call);
+      return call;
+    };
+    for (const listener of asked) {
+      const { abi } = listener;
+      const call = callOf(abi);
       const offset = by === "int" ? size : abi.sysenter?.returnOffset ?? size;
       const at = key(offset);
+      // (The youngest is the last.)
       this.#pending.delete(at);
-      this.#pending.set(at, call);
+      this.#pending.set(at, calls);
       if (this.#pending.size > PENDING_MAX) {
         for (const oldest of this.#pending.keys()) {
           this.#pending.delete(oldest);
@@ -141,11 +151,13 @@ export class Syscalls {
 
   #leave(eip: number, esp: number): void {
     const key = this.#key(eip, esp);
-    const call = this.#pending.get(key);
-    if (call === undefined) return;
+    const calls = this.#pending.get(key);
+    if (calls === undefined) return;
     this.#pending.delete(key);
     const { registers } = this.#cpu;
     for (const listener of [...this.#listeners, ...this.#filters]) {
+      const call = calls.get(listener.abi);
+      if (call === undefined) continue;
       const result = registers.get(listener.abi.result) | 0;
       listener.leave?.({ call, number: call.number, result });
     }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { wildcard } from "../api/mod.ts";
 import type { StackCounts } from "./folded.ts";
 
 /** A function's part of a profile. */
@@ -94,13 +95,12 @@ export function parseShareLimit(text: string): ShareLimit {
 
 /** The part in percent, if it is one that the limit fails; else undefined. */
 export function shareBeyond(stacks: StackCounts, limit: ShareLimit): number | undefined {
-  const parts = limit.symbol.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
-  const wanted = new RegExp(`^${parts.join(".*")}$`);
+  const wanted = wildcard(limit.symbol);
   let samples = 0;
   for (const { stack, count } of stacks.entries()) {
     const frames = stack.split(";");
     const asked = limit.of === "self" ? frames.slice(-1) : frames;
-    if (asked.some((name) => wanted.test(name))) samples += count;
+    if (asked.some(wanted)) samples += count;
   }
   const share = (100 * samples) / Math.max(1, stacks.total);
   const { is, percent } = limit;

@@ -1,0 +1,164 @@
+/** What each bundled plugin says of a small guest, by its options as on the command line. @module */
+import assert from "node:assert/strict";
+import { loadPlugin } from "../mod.ts";
+import { AT, CELL, DEVICE, GUEST, prepare, ROUNDS } from "../test_guest.ts";
+import { pluginTarget, rawKernel } from "../test_machine.ts";
+import { Machine } from "../../devices/mod.ts";
+import { PluginManager } from "../mod.ts";
+import { instructionClass } from "./howvec.ts";
+import { BUNDLED } from "./mod.ts";
+import { syscallName } from "./syscall_names.ts";
+
+/** Instructions of the guest, up to and with the one that ends it. */
+const WHOLE = 9 + 4 * ROUNDS + 11 + 12 + 2 * 2 + 2;
+
+/** The lines that a plugin prints, and the instructions that ran; interpreted and translated alike. */
+async function run(argument: string): Promise<{ lines: string[]; instructions: number }> {
+  const loaded = await loadPlugin(argument, "/");
+  const results = [0, 1].map((translateAfter) => {
+    const machine = new Machine({ ramBytes: 8 << 20, translateAfter });
+    machine.loadKernel(rawKernel(GUEST), "");
+    prepare(machine);
+    let text = "";
+    const manager = new PluginManager(pluginTarget(machine), {
+      text: (_plugin, part) => text += part,
+      failure: (message) => assert.fail(message),
+    });
+    manager.install(loaded);
+    machine.runSync(100_000);
+    manager.exit();
+    return { lines: text.trimEnd().split("\n"), instructions: machine.cpu.instructions };
+  });
+  assert.deepEqual(results[1], results[0]);
+  return results[0] as { lines: string[]; instructions: number };
+}
+const hex = (value: number): string => `0x${value.toString(16)}`;
+
+Deno.test("execlog has each instruction with its accesses and changed registers", async () => {
+  const { lines, instructions } = await run("execlog,reg=ecx");
+  // The last one faults.
+  assert.equal(lines.length, instructions + 1);
+  const stores = lines.filter((line) => line.startsWith(`0, ${hex(AT.STORE)},`));
+  assert.equal(stores.length, ROUNDS);
+  assert.match(stores[0] ?? "", /^0, 0x100047, 0x890d00002000, "mov .*ecx", store, 0x200000$/);
+  const first = lines.find((line) => line.startsWith(`0, ${hex(AT.DEC)},`));
+  assert.match(first ?? "", /"dec ecx", ecx -> 0x00000063$/);
+  const device = lines.find((line) => line.startsWith(`0, ${hex(AT.DEVICE)},`));
+  assert.match(device ?? "", new RegExp(`load, ${hex(DEVICE)}, .+`));
+  assert.equal((await run("execlog,ifilter=iret*")).lines.length, 3);
+  assert.equal((await run(`execlog,afilter=${hex(AT.JNZ)}`)).lines.length, ROUNDS);
+  await assert.rejects(run("execlog,reg=nothing"), /No register is like "nothing"/);
+});
+
+Deno.test("hotblocks counts blocks, inline and by calls", async () => {
+  for (const how of ["", ",inline=off"]) {
+    const { lines } = await run(`hotblocks,limit=2${how}`);
+    assert.equal(lines.length, 3);
+    assert.equal(lines[1], `${hex(AT.STORE).replace("0x", "0x00")}, 4, ${ROUNDS - 1}, main`);
+    assert.match(lines[2] ?? "", /^0x\w{8}, \d+, 2,/);
+  }
+});
+
+Deno.test("hotpages counts by page, of RAM or of devices", async () => {
+  const { lines } = await run("hotpages,limit=1");
+  assert.equal(lines[1], `0x00200000, ${ROUNDS}, ${ROUNDS + 2}`);
+  assert.deepEqual((await run("hotpages,io=on")).lines.slice(1), [`${hex(DEVICE)}, 1, 0`]);
+  const small = (await run("hotpages,pagesize=16,sortby=address")).lines;
+  assert.ok(small.includes(`0x00${(CELL + 16).toString(16)}, 0, 2`), small.join("; "));
+  await assert.rejects(run("hotpages,pagesize=3"), /power of two/);
+  await assert.rejects(run("hotpages,sortby=x"), /sortby is/);
+});
+
+Deno.test("howvec counts classes; each instruction is in one", async () => {
+  const { lines, instructions } = await run("howvec");
+  const counts = new Map(
+    lines.slice(1).map((line) => {
+      const [name = "", count] = line.split(", ");
+      return [name, Number(count)];
+    }),
+  );
+  assert.equal(counts.get("branch"), ROUNDS);
+  assert.equal([...counts.values()].reduce((a, b) => a + b, 0), instructions + 1);
+  assert.equal(instructions, WHOLE);
+  const each = (await run("howvec,count=branch")).lines;
+  assert.ok(each.includes(`branch: jne, ${ROUNDS}`) || each.includes(`branch: jnz, ${ROUNDS}`));
+  const classes: Readonly<Record<string, string>> = {
+    ...{
+      add: "arithmetic and logic",
+      imul: "multiply and divide",
+      shld: "shift and bit",
+      jecxz: "branch",
+    },
+    ...{ call: "call and return", iretd: "system", lodsb: "string", pushad: "stack", fld: "x87" },
+    ...{
+      cmovne: "move",
+      addps: "MMX and SSE",
+      paddb: "MMX and SSE",
+      movq: "MMX and SSE",
+      nop: "nop",
+    },
+    ...{
+      popfd: "stack",
+      stosd: "string",
+      movsx: "move",
+      rdtsc: "system",
+      ud2: "other",
+      jmp: "jump",
+    },
+  };
+  for (const [mnemonic, name] of Object.entries(classes)) {
+    assert.equal(instructionClass(mnemonic), name, mnemonic);
+  }
+});
+
+Deno.test("hwprofile counts accesses to devices and ports", async () => {
+  const { lines } = await run("hwprofile,pattern=on,source=on");
+  assert.ok(lines.some((line) => /^1, 0, .+, 0xfec00000, from main$/.test(line)), lines.join("; "));
+  assert.ok(lines.some((line) => /^0, 1, .+, port e9h, from main$/.test(line)), lines.join("; "));
+  assert.equal((await run("hwprofile,track=read")).lines.length, 2);
+  assert.equal((await run("hwprofile,match=none*")).lines.length, 1);
+});
+
+Deno.test("stoptrigger ends the run where it is told to", async () => {
+  const { lines, instructions } = await run("stoptrigger,icount=100");
+  assert.deepEqual([lines, instructions], [["icount 100 reached, after 100 instructions"], 100]);
+  const at = await run(`stoptrigger,addr=${hex(AT.DEVICE)}`);
+  assert.deepEqual(at.lines, [
+    `addr ${hex(AT.DEVICE)} reached, after ${at.instructions} instructions`,
+  ]);
+  assert.equal((await run("stoptrigger,addr=main")).instructions, 0);
+  await assert.rejects(run("stoptrigger"), /give icount=N or addr=ADDRESS/);
+  await assert.rejects(run("stoptrigger,addr=nowhere"), /not "nowhere"/);
+});
+
+Deno.test("traps counts by type and vector", async () => {
+  const { lines } = await run("traps");
+  assert.deepEqual(lines, [
+    "count, type, vector",
+    "3, iret",
+    "2, software, 128",
+    "1, exception, 6 #UD",
+  ]);
+});
+
+Deno.test("strace prints calls as they return, or a table", async () => {
+  const { lines } = await run("strace");
+  assert.deepEqual(lines, ["write(1, 4096, 5, 6, 7, 8) = -4", "getpid(1, 4096, 5, 6, 7, 8) = -20"]);
+  assert.equal((await run("strace,call=get*")).lines.length, 1);
+  const table = (await run("strace,summary=on")).lines;
+  assert.equal(table.length, 3);
+  assert.ok(table.some((line) => /^1, 1, \d+, write$/.test(line)), table.join("; "));
+  assert.deepEqual([syscallName(120), syscallName(295), syscallName(9999)], [
+    "clone",
+    "openat",
+    "syscall_9999",
+  ]);
+});
+
+Deno.test("a name that is neither bundled nor a file says what there is", async () => {
+  await assert.rejects(
+    run("hotblock"),
+    /Cannot load plugin "hotblock": .*; give a file, or one of: execlog/,
+  );
+  assert.deepEqual([...BUNDLED.keys()], [...BUNDLED.keys()].toSorted());
+});
