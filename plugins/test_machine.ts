@@ -20,8 +20,19 @@ export function rawKernel(code: readonly number[]): Uint8Array {
   bytes.set(code, ENTRY - LOAD);
   return bytes;
 }
-/** What plugins run on, of a machine whose kernel is one function `main`. */
-export function pluginTarget(machine: Machine): PluginTarget {
+/** One function. */
+const MAIN: readonly KernelSymbol[] = [{ name: "main", address: ENTRY, size: 64 }];
+/** A function of a test's kernel. */
+export interface KernelSymbol {
+  readonly name: string;
+  readonly address: number;
+  readonly size: number;
+}
+/** What plugins run on, of a machine whose kernel has these functions. */
+export function pluginTarget(
+  machine: Machine,
+  functions: readonly KernelSymbol[] = MAIN,
+): PluginTarget {
   return {
     cpu: machine.cpu,
     now: () => machine.clock.now(),
@@ -34,7 +45,7 @@ export function pluginTarget(machine: Machine): PluginTarget {
     },
     device: (physical) => machine.board.addresses.at(physical)?.name,
     port: (port) => machine.board.ports.at(port)?.name,
-    kernel: new SymbolTable("kernel", [{ name: "main", address: ENTRY, size: 64 }], [], [
+    kernel: new SymbolTable("kernel", [...functions], [], [
       { start: LOAD, end: LOAD + BYTES },
     ]),
     binary: { path: "kernel", startCode: LOAD, endCode: LOAD + BYTES, entryCode: ENTRY },
@@ -59,7 +70,11 @@ export interface PluginRun {
 export function runPlugins(
   kernel: Uint8Array,
   plugins: readonly AnyPlugin[],
-  options: { readonly translateAfter?: number; readonly prepare?: (machine: Machine) => void } = {},
+  options: {
+    readonly translateAfter?: number;
+    readonly prepare?: (machine: Machine) => void;
+    readonly functions?: readonly KernelSymbol[];
+  } = {},
 ): PluginRun {
   const texts: string[] = [];
   const failures: string[] = [];
@@ -71,7 +86,7 @@ export function runPlugins(
   });
   machine.loadKernel(kernel, "");
   options.prepare?.(machine);
-  const manager = new PluginManager(pluginTarget(machine), {
+  const manager = new PluginManager(pluginTarget(machine, options.functions), {
     text: (_plugin, text) => texts.push(text),
     failure: (message) => failures.push(message),
   });

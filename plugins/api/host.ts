@@ -15,6 +15,7 @@ import type {
   SyscallReturn,
 } from "./events.ts";
 import type { AddressRange, Filter } from "./filter.ts";
+import type { CallFilter, FunctionCall, FunctionReturn } from "./functions.ts";
 import type {
   GuestBinary,
   GuestProcess,
@@ -138,6 +139,24 @@ export interface PluginHost {
   onSyscallReturn(
     callback: (event: SyscallReturn, vcpu: Vcpu) => void,
     filter?: Filter & { readonly abi?: SyscallAbi },
+  ): Disposable;
+  /**
+   * A function is about to run its first instruction. `symbol`: its name, in which `*` stands for any characters; of the
+   * kernel, or of the program whose code is translated.
+   */
+  onCall(
+    symbol: string,
+    callback: (call: FunctionCall, vcpu: Vcpu) => void,
+    filter?: CallFilter,
+  ): Disposable;
+  /**
+   * A function has returned that was called since this was asked for; the instruction behind the call is about to run.
+   * `symbol` as for {@linkcode onCall}; the filter is asked when it is called.
+   */
+  onReturn(
+    symbol: string,
+    callback: (event: FunctionReturn, vcpu: Vcpu) => void,
+    filter?: CallFilter,
   ): Disposable;
   /** Calls back at the first instruction boundary at which `instructions >= at`. */
   at(instructions: number, callback: () => void): Disposable;

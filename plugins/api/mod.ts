@@ -31,6 +31,7 @@ export type {
   SyscallReturn,
 } from "./events.ts";
 export { type AddressRange, type Filter, wildcard } from "./filter.ts";
+export type { CallFilter, CallingConvention, FunctionCall, FunctionReturn } from "./functions.ts";
 export type {
   GuestBinary,
   GuestProcess,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { loadPlugin } from "../mod.ts";
 import { AT, CELL, DEVICE, GUEST, prepare, ROUNDS } from "../test_guest.ts";
-import { pluginTarget, rawKernel } from "../test_machine.ts";
+import { ENTRY, type KernelSymbol, pluginTarget, rawKernel } from "../test_machine.ts";
 import { Machine } from "../../devices/mod.ts";
 import { PluginManager } from "../mod.ts";
 import { instructionClass } from "./howvec.ts";
@@ -12,15 +12,22 @@ import { syscallName } from "./syscall_names.ts";
 /** Instructions of the guest, up to and with the one that ends it. */
 const WHOLE = 9 + 4 * ROUNDS + 11 + 12 + 2 * 2 + 2;
 
+interface Guest {
+  readonly code?: readonly number[];
+  readonly functions?: readonly KernelSymbol[];
+}
 /** The lines that a plugin prints, and the instructions that ran; interpreted and translated alike. */
-async function run(argument: string): Promise<{ lines: string[]; instructions: number }> {
+async function run(
+  argument: string,
+  guest: Guest = {},
+): Promise<{ lines: string[]; instructions: number }> {
   const loaded = await loadPlugin(argument, "/");
   const results = [0, 1].map((translateAfter) => {
     const machine = new Machine({ ramBytes: 8 << 20, translateAfter });
-    machine.loadKernel(rawKernel(GUEST), "");
+    machine.loadKernel(rawKernel(guest.code ?? GUEST), "");
     prepare(machine);
     let text = "";
-    const manager = new PluginManager(pluginTarget(machine), {
+    const manager = new PluginManager(pluginTarget(machine, guest.functions), {
       text: (_plugin, part) => text += part,
       failure: (message) => assert.fail(message),
     });
@@ -161,4 +168,50 @@ Deno.test("a name that is neither bundled nor a file says what there is", async 
     /Cannot load plugin "hotblock": .*; give a file, or one of: execlog/,
   );
   assert.deepEqual([...BUNDLED.keys()], [...BUNDLED.keys()].toSorted());
+});
+
+/**
+ * mov esp, 300000h; EBX = alloc(16); alloc(32); free(EBX); free(EBX); free(999h); free(0); out F4h, 0
+ * alloc: 400000h and 64 more each time; free: ret. Arguments in EAX.
+ */
+const ALLOC_AT = 0x3e;
+const FREE_AT = 0x50;
+// deno-fmt-ignore
+const ALLOCATING: Guest = {
+  code: [
+    0xbc, 0x00, 0x00, 0x30, 0x00, 0xb8, 0x10, 0x00, 0x00, 0x00, 0xe8, 0x2f, 0x00, 0x00, 0x00, 0x89,
+    0xc3, 0xb8, 0x20, 0x00, 0x00, 0x00, 0xe8, 0x23, 0x00, 0x00, 0x00, 0x89, 0xd8, 0xe8, 0x2e, 0x00,
+    0x00, 0x00, 0x89, 0xd8, 0xe8, 0x27, 0x00, 0x00, 0x00, 0xb8, 0x99, 0x09, 0x00, 0x00, 0xe8, 0x1d,
+    0x00, 0x00, 0x00, 0x31, 0xc0, 0xe8, 0x16, 0x00, 0x00, 0x00, 0x31, 0xc0, 0xe6, 0xf4, 0xb8, 0x40,
+    0x00, 0x00, 0x00, 0x0f, 0xc1, 0x05, 0x00, 0x00, 0x20, 0x00, 0x05, 0x00, 0x00, 0x40, 0x00, 0xc3,
+    0xc3,
+  ],
+  functions: [
+    { name: "main", address: ENTRY, size: ALLOC_AT },
+    { name: "alloc", address: ENTRY + ALLOC_AT, size: FREE_AT - ALLOC_AT },
+    { name: "free", address: ENTRY + FREE_AT, size: 1 },
+  ],
+};
+
+Deno.test("memprofile has allocations by stack, and what is freed twice", async () => {
+  const names = "memprofile,alloc=alloc,free=free";
+  const { lines } = await run(names, ALLOCATING);
+  assert.deepEqual(lines, [
+    "0x400000 is freed twice:",
+    "  now by main;free",
+    "  before by main;free",
+    "2 allocations of 48 bytes (0 failed), 3 frees (1 of what was allocated before, 1 twice); live: 1 of 32 bytes",
+    "32 main",
+  ]);
+  assert.equal((await run(`${names},kind=bytes`, ALLOCATING)).lines.at(-1), "48 main");
+  assert.equal((await run(`${names},kind=count`, ALLOCATING)).lines.at(-1), "2 main");
+  const out = Deno.makeTempFileSync({ suffix: ".folded" });
+  await run(`${names},out=${out}`, ALLOCATING);
+  assert.equal(Deno.readTextFileSync(out), "main 32\n");
+  Deno.removeSync(out);
+  await assert.rejects(
+    run("memprofile", ALLOCATING),
+    /has no function "kernel\/mm\/heap\/kmalloc"/,
+  );
+  await assert.rejects(run(`${names},kind=x`, ALLOCATING), /kind is live, bytes, count/);
 });

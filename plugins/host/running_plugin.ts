@@ -18,6 +18,7 @@ import { oneLine } from "../loader.ts";
 import { type CodeOwner, memoryAccess, TranslatingBlock, VCPU } from "./code.ts";
 import { failurePlace } from "./failure.ts";
 import { type Check, compilePlace, compileState } from "./filters.ts";
+import { Functions } from "./functions.ts";
 import { symbolisedStack, TargetSymbols } from "./guest.ts";
 import { currentProcess } from "./guest_process.ts";
 import { guestMemory, inRam, readLinear, writeLinear } from "./memory.ts";
@@ -58,6 +59,7 @@ export class RunningPlugin {
   readonly #memory;
   readonly #symbols: TargetSymbols;
   readonly #syscalls: Syscalls;
+  readonly #functions: Functions;
 
   constructor(
     definition: AnyPlugin,
@@ -72,6 +74,7 @@ export class RunningPlugin {
     this.#memory = guestMemory(target.cpu);
     this.#symbols = new TargetSymbols(target, () => this.#process());
     this.#syscalls = new Syscalls(target.cpu, this.#memory);
+    this.#functions = new Functions(target, this.#memory, this.#symbols);
     this.host = this.#makeHost();
   }
 
@@ -104,6 +107,7 @@ export class RunningPlugin {
     const subscriptions = [...this.#subscriptions];
     this.#subscriptions.clear();
     for (const subscription of subscriptions) subscription[Symbol.dispose]();
+    this.#functions.forget();
     this.#initCallbacks.clear();
     this.#vcpuExitCallbacks.clear();
     this.#exitCallbacks.clear();
@@ -387,6 +391,37 @@ export class RunningPlugin {
               leave: (event) => void call(event, VCPU),
             }, false),
         ),
+      onCall: (symbol, callback, filter) =>
+        this.#event(
+          "call",
+          callback,
+          filter,
+          (call) => ({ at: call.address }),
+          (told) =>
+            this.#functions.listen({
+              pattern: symbol,
+              convention: filter?.convention ?? "cdecl",
+              called: (call) => {
+                told(call, VCPU);
+                return false;
+              },
+            }),
+        ),
+      onReturn: (symbol, callback, filter) => {
+        const wanted = filter === undefined ? undefined : this.#compile(filter);
+        const returned = this.guard("return", callback);
+        let done = false;
+        return this.#kept(this.#functions.listen({
+          pattern: symbol,
+          convention: filter?.convention ?? "cdecl",
+          called: (call) => {
+            if (done || (wanted !== undefined && !wanted(call.address, undefined))) return false;
+            done = filter?.once === true;
+            return true;
+          },
+          returned: (event) => void returned(event, VCPU),
+        }));
+      },
       at: (instructions, callback) => {
         const guarded = this.guard("instruction count", callback);
         const subscription = hooks.at(instructions, () => {

@@ -16,6 +16,8 @@ export interface ProfileFacts {
   readonly name: string;
   /** Virtual time that a sample stands for, in ns, a positive integer. */
   readonly periodNs: number;
+  /** What is counted, in the plural; samples if not given. */
+  readonly countName?: string;
 }
 
 /** A way to write profiles. */
@@ -33,7 +35,8 @@ export const PROFILE_FORMATS: readonly ProfileFormat[] = [
   {
     extensions: [".svg"],
     description: "flame graph",
-    encode: (stacks, { name }) => flameGraphSvg(stacks, { title: name }),
+    encode: (stacks, { name, countName = "samples" }) =>
+      flameGraphSvg(stacks, { title: name, countName }),
   },
   {
     extensions: [".speedscope.json"],

@@ -24,4 +24,10 @@ export {
   type StackDifference,
   stackDifferences,
 } from "./report.ts";
-export { KERNEL_ROOTS, Profiler, type ProfilerOptions, type ProfileSummary } from "./profiler.ts";
+export {
+  KERNEL_ROOTS,
+  Profiler,
+  type ProfilerOptions,
+  type ProfileSummary,
+  stackNames,
+} from "./profiler.ts";

@@ -258,6 +258,14 @@ export function describe(frames: readonly StackFrame[], process: GuestProcess | 
   };
 }
 
+/** The frames' names from the root, as a sample has them: `kernel_main;…`, `bash;main;syscall_handler;…`. */
+export function stackNames(
+  frames: readonly StackFrame[],
+  process: GuestProcess | undefined,
+): readonly string[] {
+  return frames.length === 0 ? ["[unknown]"] : describe(frames, process).frames;
+}
+
 /** The name of a program's code that has no symbols: `[bash]`. */
 function moduleName(process: GuestProcess | undefined): string {
   const file = process?.program.split("/").at(-1);
