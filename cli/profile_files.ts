@@ -40,13 +40,7 @@ function readProfile(path: string): StackCounts {
   } catch (error) {
     throw new UserError(`Cannot read "${path}": ${(error as Error).message}`);
   }
-  try {
-    return readStacks(text, path);
-  } catch (error) {
-    throw new UserError(
-      `${(error as Error).message}; give a file that "profile -o NAME.folded" wrote`,
-    );
-  }
+  return readStacks(text, path);
 }
 
 /** The `profile report` command. */

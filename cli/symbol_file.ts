@@ -36,6 +36,7 @@ export function guestBinary(bytes: Uint8Array, path: string): GuestBinary | unde
   if (!isElf(bytes)) return undefined;
   const { entry, segments } = readElf(bytes, path);
   const code = segments.filter(({ executable }) => executable);
+  if (code.length === 0) return undefined;
   return {
     path,
     startCode: Math.min(...code.map(({ virtual }) => virtual)),

@@ -4,7 +4,14 @@
  * @module
  */
 import { Machine } from "../devices/mod.ts";
-import { type AnyPlugin, PluginManager, type PluginTarget, SymbolTable } from "./mod.ts";
+import { readOptions } from "./loader.ts";
+import {
+  type AnyPlugin,
+  type LoadedPlugin,
+  PluginManager,
+  type PluginTarget,
+  SymbolTable,
+} from "./mod.ts";
 
 /** Where a kernel is loaded, and its first instruction. */
 export const LOAD: number = 0x100000;
@@ -66,15 +73,29 @@ export interface PluginRun {
   readonly machine: Machine;
 }
 
+/** How {@link runPlugins} runs. */
+export interface RunOptions {
+  readonly translateAfter?: number;
+  readonly prepare?: (machine: Machine) => void;
+  readonly functions?: readonly KernelSymbol[];
+}
 /** Runs a kernel with plugins, whose options have their defaults, to its end or for 100,000 instructions. */
 export function runPlugins(
   kernel: Uint8Array,
   plugins: readonly AnyPlugin[],
-  options: {
-    readonly translateAfter?: number;
-    readonly prepare?: (machine: Machine) => void;
-    readonly functions?: readonly KernelSymbol[];
-  } = {},
+  options: RunOptions = {},
+): PluginRun {
+  const loaded = plugins.map((definition) => ({
+    definition,
+    options: readOptions(definition, new Map()),
+  }));
+  return runLoaded(kernel, loaded, options);
+}
+/** The same with plugins that have their options. */
+export function runLoaded(
+  kernel: Uint8Array,
+  plugins: readonly LoadedPlugin[],
+  options: RunOptions = {},
 ): PluginRun {
   const texts: string[] = [];
   const failures: string[] = [];
@@ -90,17 +111,8 @@ export function runPlugins(
     text: (_plugin, text) => texts.push(text),
     failure: (message) => failures.push(message),
   });
-  for (const definition of plugins) {
-    manager.install({ definition, options: defaults(definition) });
-  }
+  for (const plugin of plugins) manager.install(plugin);
   machine.runSync(100_000);
   manager.exit();
   return { texts, failures, debug, failed: manager.failed, machine };
-}
-function defaults(definition: AnyPlugin): Record<string, string | number | boolean> {
-  const specs = (definition.options ?? {}) as Record<
-    string,
-    { default: string | number | boolean }
-  >;
-  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, spec.default]));
 }

@@ -2,9 +2,7 @@
 import assert from "node:assert/strict";
 import { loadPlugin } from "../mod.ts";
 import { AT, CELL, DEVICE, GUEST, prepare, ROUNDS } from "../test_guest.ts";
-import { ENTRY, type KernelSymbol, pluginTarget, rawKernel } from "../test_machine.ts";
-import { Machine } from "../../devices/mod.ts";
-import { PluginManager } from "../mod.ts";
+import { ENTRY, type KernelSymbol, rawKernel, runLoaded } from "../test_machine.ts";
 import { instructionClass } from "./howvec.ts";
 import { BUNDLED } from "./mod.ts";
 import { syscallName } from "./syscall_names.ts";
@@ -23,18 +21,14 @@ async function run(
 ): Promise<{ lines: string[]; instructions: number }> {
   const loaded = await loadPlugin(argument, "/");
   const results = [0, 1].map((translateAfter) => {
-    const machine = new Machine({ ramBytes: 8 << 20, translateAfter });
-    machine.loadKernel(rawKernel(guest.code ?? GUEST), "");
-    prepare(machine);
-    let text = "";
-    const manager = new PluginManager(pluginTarget(machine, guest.functions), {
-      text: (_plugin, part) => text += part,
-      failure: (message) => assert.fail(message),
+    const { texts, failures, machine } = runLoaded(rawKernel(guest.code ?? GUEST), [loaded], {
+      translateAfter,
+      prepare,
+      ...(guest.functions === undefined ? {} : { functions: guest.functions }),
     });
-    manager.install(loaded);
-    machine.runSync(100_000);
-    manager.exit();
-    return { lines: text.trimEnd().split("\n"), instructions: machine.cpu.instructions };
+    assert.deepEqual(failures, []);
+    const lines = texts.join("").trimEnd().split("\n");
+    return { lines, instructions: machine.cpu.instructions };
   });
   assert.deepEqual(results[1], results[0]);
   return results[0] as { lines: string[]; instructions: number };
@@ -54,6 +48,14 @@ Deno.test("execlog has each instruction with its accesses and changed registers"
   assert.match(device ?? "", new RegExp(`load, ${hex(DEVICE)}, .+`));
   assert.equal((await run("execlog,ifilter=iret*")).lines.length, 3);
   assert.equal((await run(`execlog,afilter=${hex(AT.JNZ)}`)).lines.length, ROUNDS);
+  // What other instructions change in between is not its own: ECX is DEC's.
+  const [alone] = (await run(`execlog,afilter=${hex(AT.STORE)},reg=ecx`)).lines.slice(1);
+  assert.match(alone ?? "", /store, 0x200000$/);
+  const own = (await run(`execlog,afilter=${hex(AT.DEC)},reg=ecx`)).lines;
+  assert.deepEqual(
+    [own[0]?.slice(-18), own[1]?.slice(-18)],
+    ["ecx -> 0x00000063", "ecx -> 0x00000062"].map((text) => ` ${text}`),
+  );
   await assert.rejects(run("execlog,reg=nothing"), /No register is like "nothing"/);
 });
 
@@ -200,7 +202,7 @@ Deno.test("memprofile has allocations by stack, and what is freed twice", async 
     "0x400000 is freed twice:",
     "  now by main;free",
     "  before by main;free",
-    "2 allocations of 48 bytes (0 failed), 3 frees (1 of what was allocated before, 1 twice); live: 1 of 32 bytes",
+    "2 allocations of 48 bytes (0 failed), 3 frees (1 of what nobody saw allocated, 0 unseen, 1 twice); live: 1 of 32 bytes",
     "32 main",
   ]);
   assert.equal((await run(`${names},kind=bytes`, ALLOCATING)).lines.at(-1), "48 main");
@@ -213,5 +215,46 @@ Deno.test("memprofile has allocations by stack, and what is freed twice", async 
     run("memprofile", ALLOCATING),
     /has no function "kernel\/mm\/heap\/kmalloc"/,
   );
+  // Of a function without a size nothing but its pointers is known.
+  const pointers = (await run("memprofile,alloc=alloc:-,free=free", ALLOCATING)).lines;
+  assert.match(pointers.join(), /2 allocations of 0 bytes .* 1 twice/);
+  await assert.rejects(
+    run("memprofile,alloc=alloc:9,free=free", ALLOCATING),
+    /is no function: write NAME/,
+  );
+  await assert.rejects(
+    run("memprofile,alloc=alloc+none,free=free", ALLOCATING),
+    /no function "none": give alloc=/,
+  );
   await assert.rejects(run(`${names},kind=x`, ALLOCATING), /kind is live, bytes, count/);
+});
+
+/**
+ * mov esp, 300000h; bulk(210000h); free_bulk(2, 210000h); free_bulk(1, 210000h); out F4h, 0. bulk: two pointers to
+ * [EAX], and 2; free_bulk: ret.
+ */
+// deno-fmt-ignore
+const BULK: Guest = {
+  code: [
+    0xbc, 0x00, 0x00, 0x30, 0x00, 0xb8, 0x00, 0x00, 0x21, 0x00, 0xe8, 0x1d, 0x00, 0x00, 0x00, 0xb8,
+    0x02, 0x00, 0x00, 0x00, 0xba, 0x00, 0x00, 0x21, 0x00, 0xe8, 0x21, 0x00, 0x00, 0x00, 0xb8, 0x01,
+    0x00, 0x00, 0x00, 0xe8, 0x17, 0x00, 0x00, 0x00, 0x31, 0xc0, 0xe6, 0xf4, 0xc7, 0x00, 0x00, 0x00,
+    0x50, 0x00, 0xc7, 0x40, 0x04, 0x40, 0x00, 0x50, 0x00, 0xb8, 0x02, 0x00, 0x00, 0x00, 0xc3, 0xc3,
+  ],
+  functions: [
+    { name: "main", address: ENTRY, size: 0x2c },
+    { name: "bulk", address: ENTRY + 0x2c, size: 0x13 },
+    { name: "free_bulk", address: ENTRY + 0x3f, size: 1 },
+  ],
+};
+
+Deno.test("memprofile follows arrays of pointers", async () => {
+  const { lines } = await run("memprofile,alloc=bulk:*0,free=free_bulk:*1,kind=count", BULK);
+  assert.deepEqual(lines, [
+    "0x500000 is freed twice:",
+    "  now by main;free_bulk",
+    "  before by main;free_bulk",
+    "2 allocations of 0 bytes (0 failed), 3 frees (0 of what nobody saw allocated, 0 unseen, 1 twice); live: 0 of 0 bytes",
+    "2 main",
+  ]);
 });

@@ -24,6 +24,8 @@ export const plugin: AnyPlugin = definePlugin({
       throw new RangeError(`afilter is an address like 0xc0100000, not "${options.afilter}"`);
     }
     const changes = options.reg === "" ? undefined : new RegisterChanges(host, options.reg);
+    // What an instruction did is known when the next one begins: where all are seen, that tells.
+    const all = options.ifilter === "*" && address === undefined;
     let line = "";
     const flush = (): void => {
       if (line !== "") host.out(`${line}${changes?.since() ?? ""}\n`);
@@ -31,19 +33,16 @@ export const plugin: AnyPlugin = definePlugin({
     };
     host.onTranslate((block) => {
       for (const instruction of block.instructions) {
-        // What it did is known when the next one begins.
-        const seen = wanted(instruction.mnemonic()) &&
-          (address === undefined || instruction.address === address);
-        if (!seen) {
-          if (address === undefined) instruction.onExecute(flush);
-          continue;
-        }
+        if (address !== undefined && instruction.address !== address) continue;
+        if (!wanted(instruction.mnemonic())) continue;
         const bytes = instruction.bytes().toHex();
         const text = `${hex(instruction.address)}, 0x${bytes}, "${instruction.disassembly()}"`;
         instruction.onExecute(({ index }) => {
-          flush();
-          changes?.since();
+          // Of what ran since, nobody asks.
+          if (line === "") changes?.since();
+          else flush();
           line = `${index}, ${text}`;
+          if (!all) host.at(host.instructions + 1, flush);
         });
         instruction.onMemory((access) => {
           line += `, ${access.write ? "store" : "load"}, ${hex(access.address)}`;

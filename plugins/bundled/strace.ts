@@ -26,13 +26,13 @@ export const plugin: AnyPlugin = definePlugin({
   },
   install(host, { comm, call: wanted, summary }) {
     const counts = new Map<string, { calls: number; errors: number; ns: number }>();
-    const started = new Map<Syscall, number>();
+    // Some never return.
+    const started = new WeakMap<Syscall, number>();
     const matches = wildcard(wanted);
     const filter = comm === "*" ? {} : { comm };
     host.onSyscall((call) => void started.set(call, host.timeNs), filter);
     host.onSyscallReturn(({ call, number, result }) => {
       const start = started.get(call);
-      started.delete(call);
       const name = syscallName(number);
       if (start === undefined || !matches(name)) return;
       const failed = result < 0 && result >= -ERROR_MAX;

@@ -50,8 +50,8 @@ export class Functions {
   /** By return address, the youngest last. */
   readonly #pending = new Map<number, Pending[]>();
   #count = 0;
-  /** Listeners that want to hear of no return any more. */
-  readonly #ended = new WeakSet<CallListener>();
+  /** Who hears of returns. */
+  readonly #returning = new Set<CallListener>();
   /** Hooks on return addresses. */
   readonly #sites = new Map<number, Disposable>();
 
@@ -65,6 +65,7 @@ export class Functions {
   listen(listener: CallListener): Disposable {
     const { hooks } = this.#target.cpu;
     const { pattern } = listener;
+    if (listener.returned !== undefined) this.#returning.add(listener);
     const matches = wildcard(pattern);
     const hook = (instruction: TranslatedInstruction): void => {
       const found = this.#symbols.at(instruction.address);
@@ -80,7 +81,8 @@ export class Functions {
     return {
       [Symbol.dispose]: () => {
         hooked[Symbol.dispose]();
-        this.#ended.add(listener);
+        this.#returning.delete(listener);
+        if (this.#returning.size === 0) this.forget();
       },
     };
   }
@@ -122,7 +124,7 @@ export class Functions {
       started: cpu.instructions,
       space: registers.get("cr3"),
       returned: (event) => {
-        if (!this.#ended.has(listener)) returned.call(listener, event);
+        if (this.#returning.has(listener)) returned.call(listener, event);
       },
     });
   }

@@ -119,3 +119,40 @@ Deno.test("what is disposed of is told nothing any more, and leaves no hooks", (
   });
   assert.deepEqual(first, ["return 1"]);
 });
+
+Deno.test("hooks on return addresses go with the last who hears of returns", () => {
+  let hooks = 0;
+  const seen: number[] = [];
+  const plugin = definePlugin({
+    name: "probe",
+    description: "",
+    install: (host) => {
+      const both = ["fact", "add"].map((name) => host.onReturn(name, () => {}));
+      host.onCall("tail", () => {
+        seen.push(hooks);
+        both[0]?.[Symbol.dispose]();
+        seen.push(hooks);
+        both[1]?.[Symbol.dispose]();
+        seen.push(hooks);
+      });
+    },
+  });
+  runPlugins(rawKernel(CODE), [plugin], {
+    functions: FUNCTIONS,
+    prepare: ({ cpu }) => {
+      const onTranslate = cpu.hooks.onTranslate.bind(cpu.hooks);
+      cpu.hooks.onTranslate = (callback, range) => {
+        const hook = onTranslate(callback, range);
+        hooks++;
+        return {
+          [Symbol.dispose]: () => {
+            hooks--;
+            hook[Symbol.dispose]();
+          },
+        };
+      };
+    },
+  });
+  // Three entries, and where add, fact and the inner fact return to; then without fact's; at last tail's alone.
+  assert.deepEqual(seen, [6, 5, 1]);
+});

@@ -10,6 +10,7 @@ import type {
   GuestProcess,
   PluginHost,
   RegisterDescriptor,
+  Syscall,
   SyscallAbi,
   TimeControl,
   Vcpu,
@@ -23,7 +24,7 @@ import { symbolisedStack, TargetSymbols } from "./guest.ts";
 import { currentProcess } from "./guest_process.ts";
 import { guestMemory, inRam, readLinear, writeLinear } from "./memory.ts";
 import { Board } from "./scoreboards.ts";
-import { LINUX_I386, Syscalls } from "./syscalls.ts";
+import { LINUX_I386, type SyscallListener, Syscalls } from "./syscalls.ts";
 import type { PluginOutput, PluginTarget } from "./target.ts";
 
 const MAX_FRAMES = 127;
@@ -281,8 +282,26 @@ export class RunningPlugin {
             if (types === undefined || types.includes(event.type)) call(event, VCPU);
           }),
       );
-    const abiOf = (filter: { readonly abi?: SyscallAbi } | undefined): SyscallAbi =>
-      filter?.abi ?? LINUX_I386;
+    /** Subscribes to something about system calls; `callOf`: which one an event is about. */
+    const syscall = <E, R>(
+      what: string,
+      callback: (event: E, vcpu: Vcpu) => R,
+      filter: (Filter & { readonly abi?: SyscallAbi }) | undefined,
+      callOf: (event: E) => Syscall,
+      listen: (call: (event: E) => R | undefined) => Omit<SyscallListener, "abi">,
+      isFilter = false,
+    ): Disposable =>
+      this.#event(
+        what,
+        callback,
+        filter,
+        (event) => ({ at: callOf(event).address, vector: callOf(event).number }),
+        (call) =>
+          this.#syscalls.add({
+            abi: filter?.abi ?? LINUX_I386,
+            ...listen((event) => call(event, VCPU)),
+          }, isFilter),
+      );
     return {
       info: {
         apiVersion: 7,
@@ -353,43 +372,28 @@ export class RunningPlugin {
         ),
       onReset: (callback) => this.#kept(hooks.onReset(this.guard("reset", callback))),
       onSyscall: (callback, filter) =>
-        this.#event(
-          "system call",
-          callback,
-          filter,
-          (call) => ({ at: call.address, vector: call.number }),
-          (call) =>
-            this.#syscalls.add({
-              abi: abiOf(filter),
-              enter: (syscall) => {
-                call(syscall, VCPU);
-                return undefined;
-              },
-            }, false),
-        ),
+        syscall("system call", callback, filter, (call) => call, (call) => ({
+          enter: (event) => {
+            call(event);
+            return undefined;
+          },
+        })),
       onSyscallFilter: (callback, filter) =>
-        this.#event(
+        syscall(
           "system call filter",
           callback,
           filter,
-          (call) => ({ at: call.address, vector: call.number }),
-          (call) =>
-            this.#syscalls.add({
-              abi: abiOf(filter),
-              enter: (syscall) => call(syscall, VCPU),
-            }, true),
+          (call) => call,
+          (call) => ({ enter: call }),
+          true,
         ),
       onSyscallReturn: (callback, filter) =>
-        this.#event(
+        syscall(
           "system call return",
           callback,
           filter,
-          ({ call, number }) => ({ at: call.address, vector: number }),
-          (call) =>
-            this.#syscalls.add({
-              abi: abiOf(filter),
-              leave: (event) => void call(event, VCPU),
-            }, false),
+          ({ call }) => call,
+          (call) => ({ leave: (event) => void call(event) }),
         ),
       onCall: (symbol, callback, filter) =>
         this.#event(

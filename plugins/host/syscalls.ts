@@ -125,10 +125,7 @@ export class Syscalls {
       this.#pending.delete(at);
       this.#pending.set(at, calls);
       if (this.#pending.size > PENDING_MAX) {
-        for (const oldest of this.#pending.keys()) {
-          this.#pending.delete(oldest);
-          break;
-        }
+        this.#pending.delete(this.#pending.keys().next().value as string);
       }
       const answer = listener.enter?.(call);
       if (answer === undefined) continue;

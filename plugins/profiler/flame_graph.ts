@@ -55,7 +55,8 @@ export function flameGraphSvg(stacks: StackCounts, options: FlameGraphOptions = 
   const depth = visible.reduce((most, frame) => Math.max(most, frame.depth), 0);
   const height = HEADER + (depth + 1) * FRAME_HEIGHT + FOOTER;
   const { changes } = options;
-  const mostChange = changes === undefined ? 0 : Math.max(1, ...changes.values().map(Math.abs));
+  let mostChange = 1;
+  for (const change of changes?.values() ?? []) mostChange = Math.max(mostChange, Math.abs(change));
   const rows = visible.map((frame) =>
     drawFrame(frame, { scale, height, total, countName, changes, mostChange })
   );

@@ -87,6 +87,9 @@ export function readStacks(text: string, path: string): StackCounts {
   try {
     return parseFolded(text);
   } catch (error) {
-    throw new SyntaxError(`"${path}" has no folded stacks: ${(error as Error).message}`);
+    const why = (error as Error).message;
+    throw new SyntaxError(
+      `"${path}" has no folded stacks: ${why}; give a file that "profile -o NAME.folded" wrote`,
+    );
   }
 }

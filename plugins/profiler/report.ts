@@ -45,6 +45,13 @@ export function reportTable(stacks: StackCounts, top: number): string {
   return `    self    total  samples  function\n${rows.join("")}`;
 }
 
+const COMPARISONS = {
+  ">": (share: number, percent: number) => share > percent,
+  ">=": (share: number, percent: number) => share >= percent,
+  "<": (share: number, percent: number) => share < percent,
+  "<=": (share: number, percent: number) => share <= percent,
+} as const;
+
 /** A limit on a function's part: `symbol > 5%`, which fails a run that is beyond it. */
 export interface ShareLimit {
   /** What was written. */
@@ -103,15 +110,7 @@ export function shareBeyond(stacks: StackCounts, limit: ShareLimit): number | un
     if (asked.some(wanted)) samples += count;
   }
   const share = (100 * samples) / Math.max(1, stacks.total);
-  const { is, percent } = limit;
-  const fails = is === ">"
-    ? share > percent
-    : is === ">="
-    ? share >= percent
-    : is === "<"
-    ? share < percent
-    : share <= percent;
-  return fails ? share : undefined;
+  return COMPARISONS[limit.is](share, limit.percent) ? share : undefined;
 }
 
 /** A stack in two profiles. */
@@ -125,7 +124,7 @@ export interface StackDifference {
 }
 
 /**
- * The stacks of both profiles in byte order. With `normalise` the counts before are scaled so that both profiles have as
+ * The stacks of both profiles, in the order of their text. With `normalise` the counts before are scaled so that both profiles have as
  * many samples, rounded.
  */
 export function stackDifferences(
